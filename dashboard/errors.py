@@ -19,13 +19,13 @@ An exception has two texts: ``str(error)`` is for the log and may name internals
 ``error.user_text`` is a whole sentence for a person, safe to show in a browser (no
 traceback, no secret, no path outside the data folder).
 
-Lives on the lowest floor: this module imports nothing of the project.
+Lives on the lowest floor: this module imports nothing of the project, and nothing that
+does I/O, because the domain stands on it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import PurePath
 
 __all__ = [
     "CorruptStoreError",
@@ -110,12 +110,12 @@ class ImportFault(DashboardError):  # noqa: N818 - the house's word: a fault is 
     """A file, or one line of it, cannot be imported; nothing of the file was stored.
 
     Args:
-        file: The file as the user named it.
+        file: The file as the user named it; text or a path.
         line: Its line, 1-based with the header counted; None when the whole file is meant.
         reason: A clause in the present tense: "the price 'abc' is not a number".
     """
 
-    def __init__(self, file: str | PurePath, line: int | None, reason: str) -> None:
+    def __init__(self, file: object, line: int | None, reason: str) -> None:
         self.file = str(file)
         self.line = line
         self.reason = reason
@@ -132,9 +132,7 @@ class FeedError(DashboardError):
         retry: False when trying again cannot help (a wrong password, a missing session).
     """
 
-    def __init__(
-        self, user_text: str, *, log_text: str | None = None, retry: bool = True
-    ) -> None:
+    def __init__(self, user_text: str, *, log_text: str | None = None, retry: bool = True) -> None:
         super().__init__(user_text, log_text=log_text)
         self.retry = retry
 
