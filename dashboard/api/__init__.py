@@ -1,0 +1,1 @@
+"""Flask routes: JSON API, health."""

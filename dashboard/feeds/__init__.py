@@ -1,0 +1,1 @@
+"""Adapters that turn a market's messages into domain events."""

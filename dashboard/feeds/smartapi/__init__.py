@@ -1,0 +1,1 @@
+"""The Angel One SmartAPI feed: the only folder that names the SDK."""

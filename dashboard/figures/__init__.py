@@ -1,0 +1,1 @@
+"""Plain data in, Plotly dicts and layer payloads out."""

@@ -1,0 +1,1 @@
+"""The one writer: feed to store to board."""

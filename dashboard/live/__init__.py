@@ -1,0 +1,1 @@
+"""The live board: the open state of each instrument, shared between processes."""

@@ -1,0 +1,1 @@
+"""Dash layouts and callbacks."""

@@ -1,0 +1,251 @@
+"""The ports: what the inside asks of feeds, stores, boards, clocks and leader locks.
+
+Adapters in `feeds`, `storage`, `live` and `ingest` are one end each; pages, api, series and ingest
+see only these Protocols.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from dashboard.domain.bars import Bars
+from dashboard.domain.calendar import Calendar
+from dashboard.domain.instrument import Instrument
+from dashboard.domain.livestate import FeedMode, FeedState, FeedStatus, LiveState
+from dashboard.domain.quote import Gap, Quote
+from dashboard.domain.trade import Trades
+
+
+@dataclass(frozen=True, slots=True)
+class TradesEvent:
+    """A batch of trades with known sides, in arrival order, of one instrument."""
+
+    symbol: str
+    trades: Trades
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The feed is alive although nothing traded."""
+
+    receive_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """The feed's own state changed; `cause` is one sentence for the screen and the log."""
+
+    state: FeedState
+    cause: str = ""
+
+
+FeedEvent = TradesEvent | Quote | Gap | Heartbeat | StateChange
+
+
+@dataclass(frozen=True, slots=True)
+class ResumePoint:
+    """Where an instrument's data ends in the store, for a feed that can go on exactly there.
+
+    `source_seq` and `event_ns` are of the last packet or trade whose effect is committed (0: the
+    store is empty); `session_ns` is its session.
+    """
+
+    source_seq: int = 0
+    event_ns: int = 0
+    session_ns: int = 0
+
+
+class Feed(Protocol):
+    """A source of events for one ingest pipeline; used from one thread only."""
+
+    mode: FeedMode
+    sides_estimated: bool
+
+    def instruments(self) -> Sequence[Instrument]:
+        """Instruments that this feed will deliver."""
+
+    def start(self, resume: Mapping[str, ResumePoint]) -> None:
+        """Begin; the mapping holds one entry per instrument known to the store."""
+
+    def poll(self, timeout_s: float) -> Sequence[FeedEvent]:
+        """Return what has arrived, waiting at most `timeout_s` for the first event.
+
+        Raises:
+            FeedError: The feed failed; the supervisor closes it and starts a new one with backoff.
+        """
+
+    def close(self) -> None:
+        """Stop and free everything; may be called twice."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """One stored session of an instrument (open instant, times, totals)."""
+
+    session_ns: int
+    close_ns: int
+    date: str
+    first_ns: int
+    last_ns: int
+    trades: int
+    volume: int
+    confirmed: bool
+    tick_size: int
+    lot_size: int
+
+
+@dataclass(frozen=True, slots=True)
+class IngestBatch:
+    """All that one ingest cycle changes of one instrument; written in one transaction with others.
+
+    Attributes:
+        symbol: The instrument.
+        trades: New trades; their `seq` is already set and continues the stored ones.
+        bars: Base minutes that closed or changed, one-tick levels; replace the stored rows.
+        gaps: New gaps.
+        version: Publish version of this cycle.
+        state: The inference state to resume from, as bytes (opaque to the store).
+        resume: The resume point after this batch.
+    """
+
+    symbol: str
+    trades: Trades
+    bars: Bars | None
+    gaps: Sequence[Gap]
+    version: int
+    state: bytes
+    resume: ResumePoint
+
+
+class History(Protocol):
+    """The read side of the store: short reads, safe from any thread or process."""
+
+    def generation(self) -> int:
+        """Rises with imports, back-fills, deletions and late insertions: cached series are void."""
+
+    def instruments(self) -> list[Instrument]:
+        """All instruments, by symbol."""
+
+    def find_instrument(self, symbol: str) -> Instrument | None:
+        """The instrument or None."""
+
+    def calendar(self, symbol: str) -> Calendar:
+        """Trading calendar of an instrument (InstrumentUnknownError when there is none)."""
+
+    def sessions(self, symbol: str) -> list[SessionInfo]:
+        """Stored sessions in time order."""
+
+    def read_bars(
+        self,
+        symbol: str,
+        first_session_ns: int | None = None,
+        last_session_ns: int | None = None,
+        *,
+        after_version: int = 0,
+    ) -> Bars:
+        """Closed base bars of the sessions (both inclusive), changed after a version, with levels."""
+
+    def read_trades(
+        self,
+        symbol: str,
+        first_session_ns: int | None = None,
+        last_session_ns: int | None = None,
+        *,
+        after_seq: int = 0,
+        limit: int | None = None,
+    ) -> Trades:
+        """Trades of the sessions in arrival (seq) order, after a seq."""
+
+    def read_gaps(self, symbol: str, session_ns: int) -> list[Gap]:
+        """Gaps of one session in time order."""
+
+    def has_trades(self, symbol: str, session_ns: int) -> bool:
+        """Whether the session's raw trades are stored (else only its base bars)."""
+
+
+class Recorder(Protocol):
+    """The write side: one per store, owned by the ingest leader."""
+
+    def add_instrument(self, instrument: Instrument) -> Instrument:
+        """Store an instrument or return the stored one (tick and lot of the session may differ)."""
+
+    def record(self, batches: Sequence[IngestBatch]) -> None:
+        """Write a cycle in one transaction; durable when this returns."""
+
+    def resume_point(self, symbol: str) -> ResumePoint:
+        """Where the stored data ends."""
+
+    def ingest_state(self, symbol: str) -> bytes:
+        """The last recorded inference state, b"" when none."""
+
+    def last_version(self) -> int:
+        """Highest version recorded."""
+
+    def last_seq(self, symbol: str) -> int:
+        """Newest stored trade, 0 when none."""
+
+    def open_trades(self, symbol: str) -> Trades:
+        """Stored trades that no closed base bar contains yet (rebuilds the open minutes)."""
+
+    def close(self) -> None:
+        """Finish; the store file stays valid at any moment without this."""
+
+
+class Board(Protocol):
+    """The live board, shared by all processes of the machine; a lost read is `None`, never torn."""
+
+    def publish(self, states: Sequence[LiveState]) -> None:
+        """Replace the states of the instruments given, in one transaction."""
+
+    def read(self, symbol: str) -> LiveState | None:
+        """Last published state."""
+
+    def version(self) -> int:
+        """Highest version published; 0 on a new board."""
+
+    def publish_status(self, status: FeedStatus) -> None:
+        """Replace the feed's status; does not raise the version."""
+
+    def read_status(self) -> FeedStatus | None:
+        """Last status, None when no feed ever ran."""
+
+
+class Clock(Protocol):
+    """Wall clock and waiting, the only ones in the program."""
+
+    def now_ns(self) -> int:
+        """UTC epoch ns."""
+
+    def sleep(self, seconds: float) -> None:
+        """Wait."""
+
+
+class Leader(Protocol):
+    """One holder per machine and store."""
+
+    def acquire(self) -> bool:
+        """Try once, without waiting."""
+
+    def release(self) -> None:
+        """Give up; safe to call when not held."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What pages and the API are given: ports and settings-free facts.
+
+    Attributes:
+        history: The store's read side.
+        board: The live board.
+        clock: The clock.
+        beat_ms: Default beat of the live page.
+        notes: Sentences to show once at the top of the page (an imported file, a fallback).
+    """
+
+    history: History
+    board: Board
+    clock: Clock
+    beat_ms: int = 250
+    notes: Sequence[str] = field(default_factory=tuple)

@@ -1,0 +1,1 @@
+"""The bars of one view, joined from closed bars, the open minute and trades."""

@@ -1,0 +1,1 @@
+"""SQLite history, importers and calendar files."""
