@@ -164,6 +164,9 @@ class History(Protocol):
     def has_trades(self, symbol: str, session_ns: int) -> bool:
         """Whether the session's raw trades are stored (else only its base bars)."""
 
+    def open_trades(self, symbol: str) -> Trades:
+        """Stored trades that no closed base bar contains yet, in arrival order."""
+
 
 class Recorder(Protocol):
     """The write side: one per store, owned by the ingest leader."""
