@@ -1,6 +1,6 @@
 """Start the dashboard: ``python app.py``, or ``gunicorn -c gunicorn.conf.py app:server``.
 
-This file must parse and speak on any Python 3, with or without the packages: whoever has
+This file must parse and speak on any Python since 3.8, with or without the packages: whoever has
 just cloned the project gets the next command to type, not a traceback.
 """
 
