@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -28,9 +29,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_pages_left_over() -> Iterator[None]:
     """Empty Dash's registry of pages, which is global to the process."""
     yield
-    import dash  # noqa: PLC0415 - most tests never load it
-
-    dash.page_registry.clear()
+    if (dash := sys.modules.get("dash")) is not None:  # most tests never load it
+        dash.page_registry.clear()
 
 
 @pytest.fixture
