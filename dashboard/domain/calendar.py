@@ -214,7 +214,8 @@ class DatedCalendar(Calendar):
         if (np.diff(midnights) == DAY_NS).all():
             return opens[(instants - midnights[0]) // DAY_NS]
         # Days of 23 and 25 hours: the zone changed its offset on the way.
-        return opens[np.searchsorted(midnights, instants, side="right") - 1]
+        index: I64 = np.searchsorted(midnights, instants, side="right") - 1
+        return opens[index]
 
     def session_at(self, instant_ns: int) -> Session:
         """Return the session of the instant's local date, whatever kind of day that is."""
@@ -222,10 +223,8 @@ class DatedCalendar(Calendar):
 
     def next_session(self, instant_ns: int) -> Session:
         """Return the first trading session that opens after the instant."""
-        for session in self._sessions_from(_local_date(int(instant_ns), ZoneInfo(self.timezone))):
-            if session.trades and session.open_ns > instant_ns:
-                return session
-        raise AssertionError  # pragma: no cover - a calendar has weekdays, so there is a next one
+        day = _local_date(int(instant_ns), ZoneInfo(self.timezone))
+        return next(s for s in self._sessions_from(day) if s.trades and s.open_ns > instant_ns)
 
     def _sessions_from(self, day: date) -> Iterator[Session]:
         while True:
