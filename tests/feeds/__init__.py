@@ -1,0 +1,1 @@
+"""Tests of the feeds: made-up clocks only, no network, no waiting."""
