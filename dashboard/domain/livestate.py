@@ -51,6 +51,56 @@ class FeedStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionTotals:
+    """What the current session traded so far, late trades included; all zero before the first.
+
+    `open`, `high` and `low` are price units, the rest size units and a count. `open` is the first
+    price that arrived.
+    """
+
+    open: int = 0
+    high: int = 0
+    low: int = 0
+    bid_volume: int = 0
+    ask_volume: int = 0
+    unknown_volume: int = 0
+    unattributed_volume: int = 0
+    trades: int = 0
+
+    @property
+    def volume(self) -> int:
+        """All volume: bid + ask + unknown + unattributed."""
+        return self.bid_volume + self.ask_volume + self.unknown_volume + self.unattributed_volume
+
+    @property
+    def delta(self) -> int:
+        """Ask volume minus bid volume."""
+        return self.ask_volume - self.bid_volume
+
+    def add(self, fragments: Bars) -> SessionTotals:
+        """Return the totals with what `fragments` of this session's bars hold, in arrival order."""
+        if not len(fragments):
+            return self
+        traded = fragments.trades > 0
+        high, low, first = self.high, self.low, self.open
+        if traded.any():
+            top, bottom = int(fragments.high[traded].max()), int(fragments.low[traded].min())
+            high = max(high, top) if self.trades else top
+            low = min(low, bottom) if self.trades else bottom
+            first = first if self.trades else int(fragments.open[traded][0])
+        return SessionTotals(
+            first,
+            high,
+            low,
+            self.bid_volume + int(fragments.bid_volume.sum()),
+            self.ask_volume + int(fragments.ask_volume.sum()),
+            self.unknown_volume + int(fragments.unknown_volume.sum()),
+            self.unattributed_volume + int(fragments.unattributed_volume.sum()),
+            self.trades + int(fragments.trades.sum()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class LiveState:
     """The open state of one instrument as last published.
 
@@ -67,6 +117,8 @@ class LiveState:
         updates_per_s: Packets or trades a second over the last ten seconds.
         gaps: Gaps in this session.
         first_ns: Event time of the session's first data; later than the open when started late.
+        extra: Free counters for diagnosis; no reader may depend on a key.
+        totals: Prices and volumes of the session.
     """
 
     symbol: str
@@ -82,3 +134,4 @@ class LiveState:
     gaps: int = 0
     first_ns: int = 0
     extra: dict[str, int] = field(default_factory=dict)
+    totals: SessionTotals = SessionTotals()
