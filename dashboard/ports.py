@@ -58,7 +58,12 @@ class ResumePoint:
 
 
 class Feed(Protocol):
-    """A source of events for one ingest pipeline; used from one thread only."""
+    """A source of events for one ingest pipeline; used from one thread only.
+
+    `sides_estimated` says how its quotes are used. True: trades are inferred from them, and a `Gap`
+    it sends means that the connection was lost (the next packet's counter says what was missed).
+    False: trades come as `TradesEvent`, quotes are the book only, and a `Gap` is kept as it is.
+    """
 
     mode: FeedMode
     sides_estimated: bool
@@ -175,7 +180,14 @@ class Recorder(Protocol):
         """Store an instrument or return the stored one (tick and lot of the session may differ)."""
 
     def record(self, batches: Sequence[IngestBatch]) -> None:
-        """Write a cycle in one transaction; durable when this returns."""
+        """Write a cycle in one transaction; durable when this returns.
+
+        Bars replace the stored rows of the same (session, ordinal). Trades must continue the stored
+        seq, so that a second writer that lost its lock unnoticed fails here instead of doubling.
+
+        Raises:
+            StoreError: Nothing of the cycle was written; StoreLockedError may be tried again.
+        """
 
     def resume_point(self, symbol: str) -> ResumePoint:
         """Where the stored data ends."""
@@ -190,7 +202,19 @@ class Recorder(Protocol):
         """Newest stored trade, 0 when none."""
 
     def open_trades(self, symbol: str) -> Trades:
-        """Stored trades that no closed base bar contains yet (rebuilds the open minutes)."""
+        """Stored trades that no closed base bar contains yet (rebuilds the open minutes).
+
+        Decided minute by minute (a trade's session and minute have no stored bar), never by seq: a
+        late trade gives an old bar a `last_seq` above that of the open minute's first trades.
+        In seq order.
+        """
+
+    def closed_bar(self, symbol: str, session_ns: int, ordinal: int) -> Bars | None:
+        """Return one stored base minute with its levels (a batch of one), None when not stored.
+
+        The ingest pipeline asks once for each minute it is about to open, and for each minute that
+        a late trade belongs to: one indexed read, and it sees what `record` wrote last.
+        """
 
     def close(self) -> None:
         """Finish; the store file stays valid at any moment without this."""
