@@ -211,10 +211,11 @@ class DatedCalendar(Calendar):
         if len(days) == 1:
             return np.full(instants.shape, opens[0])
         midnights = np.array([_instant(day, "00:00", zone) for day in days], dtype=np.int64)
+        index: I64
         if (np.diff(midnights) == DAY_NS).all():
-            return opens[(instants - midnights[0]) // DAY_NS]
-        # Days of 23 and 25 hours: the zone changed its offset on the way.
-        index: I64 = np.searchsorted(midnights, instants, side="right") - 1
+            index = (instants - midnights[0]) // DAY_NS
+        else:  # days of 23 and 25 hours: the zone changed its offset on the way
+            index = np.searchsorted(midnights, instants, side="right") - 1
         return opens[index]
 
     def session_at(self, instant_ns: int) -> Session:

@@ -1,8 +1,21 @@
-"""What a snapshot feed really sends: a quote packet; and what a lost connection leaves: a gap."""
+"""What a snapshot feed really sends: a quote packet; and what a lost connection leaves: a gap.
+
+`Quote` is one packet with its book; `QuoteArrays` holds what inference needs of many, as columns.
+Feeds build them, `aggressor` turns them into trades.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dashboard.domain.trade import NO_PRICE
+
+I64 = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +62,68 @@ class Quote:
     previous_close: int = 0
     open_interest: int = 0
     source_seq: int = 0
+
+    @property
+    def bid(self) -> int:
+        """Best bid in price units, `NO_PRICE` when that side of the book is empty."""
+        return self.bids[0].price if self.bids else NO_PRICE
+
+    @property
+    def ask(self) -> int:
+        """Best ask in price units, `NO_PRICE` when that side of the book is empty."""
+        return self.asks[0].price if self.asks else NO_PRICE
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuoteArrays:
+    """Packets of one instrument in arrival order; every column has shape (T,).
+
+    The columns are the fields of `Quote` that inference reads; `bid` and `ask` are the best prices,
+    `NO_PRICE` when that side of the book is empty.
+    """
+
+    event_ns: I64
+    receive_ns: I64
+    last_price: I64
+    last_size: I64
+    day_volume: I64
+    bid: I64
+    ask: I64
+    last_trade_ns: I64
+    source_seq: I64
+
+    @classmethod
+    def build(cls, **columns: ArrayLike) -> Self:
+        """Build from `event_ns`, `last_price`, `day_volume` and any other column.
+
+        Missing columns: `receive_ns` equals `event_ns`, bid and ask `NO_PRICE`, the rest 0. All
+        columns must have one length (ValueError otherwise).
+        """
+        event = np.ascontiguousarray(columns["event_ns"], dtype=np.int64)
+        absent: dict[str, ArrayLike] = {"receive_ns": event, "bid": NO_PRICE, "ask": NO_PRICE}
+        out: dict[str, Any] = {}
+        for name in (f.name for f in fields(cls)):
+            column = np.asarray(columns.get(name, absent.get(name, 0)), dtype=np.int64)
+            out[name] = column if column.ndim else np.full(event.shape, column)
+            if out[name].shape != event.shape:
+                msg = f"column {name} has shape {out[name].shape}, event_ns has {event.shape}"
+                raise ValueError(msg)
+        return cls(**out)
+
+    @classmethod
+    def of(cls, quotes: Iterable[Quote]) -> Self:
+        """Return the columns of packets."""
+        names = [f.name for f in fields(cls)]
+        rows = [[getattr(quote, name) for name in names] for quote in quotes]
+        table = np.array(rows, dtype=np.int64).reshape(-1, len(names))
+        return cls(**{name: np.ascontiguousarray(table[:, i]) for i, name in enumerate(names)})
+
+    def __len__(self) -> int:
+        return len(self.event_ns)
+
+    def take(self, index: slice | NDArray[Any]) -> QuoteArrays:
+        """Return the rows of a slice, a boolean mask or an index array, in that order."""
+        return QuoteArrays(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
 @dataclass(frozen=True, slots=True)
