@@ -18,6 +18,7 @@ from typing import Any, Self
 
 from dashboard.domain.bars import BarSpec
 from dashboard.domain.instrument import Instrument
+from dashboard.domain.level import auto_level_size
 from dashboard.errors import InputError
 
 __all__ = [
@@ -387,8 +388,6 @@ def resolve_level(
         return fits_tick(settings.level, instrument)
     if not span or not pane_px or span < 0 or pane_px < 0:
         return starting_level(instrument) if current is None else current
-    from dashboard.domain.level import auto_level_size  # noqa: PLC0415
-
     return auto_level_size(span, pane_px, instrument.tick_size, current)
 
 
