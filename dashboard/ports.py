@@ -14,7 +14,7 @@ from dashboard.domain.bars import Bars
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import FeedMode, FeedState, FeedStatus, LiveState
-from dashboard.domain.quote import Gap, Quote
+from dashboard.domain.quote import Gap, Quote, QuoteArrays
 from dashboard.domain.trade import Trades
 
 
@@ -24,6 +24,19 @@ class TradesEvent:
 
     symbol: str
     trades: Trades
+
+
+@dataclass(frozen=True, slots=True)
+class QuotesEvent:
+    """A batch of packets of one instrument, in arrival order, for a feed whose sides are inferred.
+
+    `last` is the newest packet whole, for the book and the day's statistics on screen; None when
+    there is nothing to show. Inference reads `quotes` alone: `last` is never counted again.
+    """
+
+    symbol: str
+    quotes: QuoteArrays
+    last: Quote | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +54,7 @@ class StateChange:
     cause: str = ""
 
 
-FeedEvent = TradesEvent | Quote | Gap | Heartbeat | StateChange
+FeedEvent = TradesEvent | QuotesEvent | Quote | Gap | Heartbeat | StateChange
 
 
 @dataclass(frozen=True, slots=True)
