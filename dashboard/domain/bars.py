@@ -7,6 +7,7 @@ regroups their levels. A bar's identity is (session open, ordinal in the session
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from enum import Enum
 from typing import Any, Self
@@ -69,13 +70,9 @@ class BarSpec:
         return cls(kind, size)
 
     def __str__(self) -> str:
-        if self.kind is BarKind.TIME:
-            for suffix in ("d", "h", "m", "s"):
-                unit = _SUFFIX[suffix][1]
-                if self.size % unit == 0:
-                    return f"{self.size // unit}{suffix}"
-        suffix = next(s for s, (kind, _) in _SUFFIX.items() if kind is self.kind)
-        return f"{self.size}{suffix}"
+        units = [(unit, suffix) for suffix, (kind, unit) in _SUFFIX.items() if kind is self.kind]
+        unit, suffix = max(u for u in units if self.size % u[0] == 0)
+        return f"{self.size // unit}{suffix}"
 
     @property
     def interval_ns(self) -> int:
@@ -95,13 +92,31 @@ class BarOrigin:
         level_anchor: `floor` (a level covers [p, p + size)) or `nearest` (p is its centre).
         ohlc_exact: False when OHLC are level labels, not traded prices.
         absent: Columns that the source cannot know; they hold zeros and are shown and exported as
-            null, e.g. {"trades", "min_delta", "max_delta", "vwap"}.
+            null, e.g. {"trades", "min_delta", "max_delta", "vwap"}. A name stands for every column
+            that begins with it: "vwap" for the three moments, "min_delta" for its `_nz` too.
     """
 
     interval_s: int = 0
     level_anchor: str = "floor"
     ohlc_exact: bool = True
     absent: frozenset[str] = frozenset()
+
+    def join(self, other: BarOrigin) -> BarOrigin:
+        """Return the origin of bars made from bars of both.
+
+        Bars made from trades (`interval_s` 0) join stored base bars of any length; what either
+        source could not know, the whole cannot know.
+
+        Raises:
+            ValueError: The levels are anchored otherwise, OHLC differ in kind, or base bars of two
+                lengths meet.
+        """
+        lengths = {self.interval_s, other.interval_s} - {0}
+        kinds = {(o.level_anchor, o.ohlc_exact) for o in (self, other)}
+        if len(lengths) > 1 or len(kinds) > 1:
+            msg = f"bars of different origin never mix: {self} and {other}"
+            raise ValueError(msg)
+        return replace(self, interval_s=max(lengths, default=0), absent=self.absent | other.absent)
 
 
 BAR_COLUMNS = (
@@ -208,23 +223,62 @@ class Bars:
         return len(self.ordinal)
 
     @classmethod
+    def zeros(
+        cls, spec: BarSpec, level_size: int, count: int, origin: BarOrigin | None = None
+    ) -> Self:
+        """Return `count` bars without levels whose columns are all zero, to be filled in."""
+        columns: dict[str, Any] = {n: np.zeros(count, np.int64) for n in BAR_COLUMNS}
+        columns |= {n: np.zeros(0, np.int64) for n in LEVEL_COLUMNS}
+        columns["vwap_m2"] = np.zeros(count, np.float64)
+        columns["gap"] = np.zeros(count, np.bool_)
+        columns["offsets"] = np.zeros(count + 1, np.int64)
+        return cls(spec, level_size, origin or BarOrigin(), **columns)
+
+    @classmethod
     def empty(cls, spec: BarSpec, level_size: int, origin: BarOrigin | None = None) -> Self:
         """Return no bars of a recipe."""
-        columns: dict[str, Any] = {n: np.zeros(0, np.int64) for n in BAR_COLUMNS + LEVEL_COLUMNS}
-        columns["vwap_m2"] = np.zeros(0, np.float64)
-        columns["gap"] = np.zeros(0, np.bool_)
-        offsets = np.zeros(1, np.int64)
-        return cls(spec, level_size, origin or BarOrigin(), offsets=offsets, **columns)
+        return cls.zeros(spec, level_size, 0, origin)
+
+    @classmethod
+    def concat(cls, parts: Iterable[Bars]) -> Bars:
+        """Join bars of one spec, level size and origin that already follow one another.
+
+        Raises:
+            ValueError: There are no parts.
+        """
+        bars = list(parts)
+        if not bars:
+            msg = "concat needs at least one part"
+            raise ValueError(msg)
+        columns: dict[str, Any] = {
+            n: np.concatenate([getattr(b, n) for b in bars]) for n in BAR_COLUMNS + LEVEL_COLUMNS
+        }
+        levels = np.concatenate([np.diff(b.offsets) for b in bars])
+        columns["offsets"] = np.concatenate([np.zeros(1, np.int64), np.cumsum(levels)])
+        return replace(bars[0], **columns)
+
+    @property
+    def traded_volume(self) -> I64:
+        """Volume that is on a price: bid + ask + unknown."""
+        return self.bid_volume + self.ask_volume + self.unknown_volume
 
     @property
     def volume(self) -> I64:
         """All volume: bid + ask + unknown + unattributed."""
-        return self.bid_volume + self.ask_volume + self.unknown_volume + self.unattributed_volume
+        return self.traded_volume + self.unattributed_volume
 
     @property
     def delta(self) -> I64:
         """Ask volume minus bid volume."""
         return self.ask_volume - self.bid_volume
+
+    @property
+    def keys(self) -> I64:
+        """One number per bar, shape (B,), that sorts as (session_ns, ordinal): their sum.
+
+        Unique because sessions are hours (in ns) apart and ordinals are far below that.
+        """
+        return self.session_ns + self.ordinal
 
     @property
     def level_volume(self) -> I64:
@@ -243,6 +297,17 @@ class Bars:
         columns |= {n: getattr(self, n)[first:last] for n in LEVEL_COLUMNS}
         columns["offsets"] = self.offsets[start : stop + 1] - first
         return replace(self, **columns)
+
+    def select(self, index: NDArray[Any]) -> Bars:
+        """Return the bars of a boolean mask or an index array, in that order, with their levels."""
+        rows = np.arange(len(self))[index]
+        counts = np.diff(self.offsets)[rows]
+        offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
+        # Level j of the result is as far behind its bar's first level as it was in the source.
+        levels = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], counts)
+        columns: dict[str, Any] = {n: getattr(self, n)[rows] for n in BAR_COLUMNS}
+        columns |= {n: getattr(self, n)[levels] for n in LEVEL_COLUMNS}
+        return replace(self, offsets=offsets, **columns)
 
     def with_columns(self, **columns: NDArray[Any]) -> Bars:
         """Return a copy with some columns exchanged."""
