@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from dashboard.domain.bars import Bars
+from dashboard.domain.bars import BarOrigin, Bars
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import FeedMode, FeedState, FeedStatus, LiveState
@@ -100,7 +100,12 @@ class Feed(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """One stored session of an instrument (open instant, times, totals)."""
+    """One stored session of an instrument (open instant, times, totals).
+
+    `label` is unique: the date, numbered where several sessions share one. `origin` and
+    `level_size` are of the session's base bars (one kind per session); a range of sessions can be
+    read together when they agree.
+    """
 
     session_ns: int
     close_ns: int
@@ -112,6 +117,9 @@ class SessionInfo:
     confirmed: bool
     tick_size: int
     lot_size: int
+    origin: BarOrigin = BarOrigin(interval_s=60)
+    level_size: int = 0
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,79 @@
+"""Removing rows that no reader sees: what an aborted import, a replaced session or pruning leaves.
+
+Everything goes in short transactions, so that a running feed is never held up for long. A kill in
+between leaves the rest for the next start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from dashboard.storage.connection import pause, reading, writing
+from dashboard.storage.schema import RawTrades, SessionState, import_lock
+
+_CHUNK = 10_000
+_PAUSE_S = 0.002
+
+
+def remove_leftovers(db: sqlite3.Connection, path: Path) -> None:
+    """Remove all invisible rows, an import's only when no import is running."""
+    with import_lock(path) as no_import_runs:
+        if no_import_runs:
+            _drop_unfinished(db, path)
+    remove_dropped(db, path)
+    finish_pruning(db, path)
+
+
+def remove_dropped(db: sqlite3.Connection, path: Path) -> None:
+    """Delete the sessions in state `DROPPED` with their trades and bars."""
+    with reading(db, path):
+        rows = db.execute("SELECT id FROM sessions WHERE state = ?", (SessionState.DROPPED,))
+        ids = [row[0] for row in rows]
+    for session_id in ids:
+        _delete_trades(db, path, session_id)
+        with writing(db, path):
+            db.execute("DELETE FROM bars WHERE session_id = ?", (session_id,))
+            db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
+
+
+def finish_pruning(db: sqlite3.Connection, path: Path) -> None:
+    """Delete the trades of sessions in state `PRUNING`."""
+    with reading(db, path):
+        rows = db.execute("SELECT id FROM sessions WHERE raw = ?", (RawTrades.PRUNING,))
+        ids = [row[0] for row in rows]
+    for session_id in ids:
+        _delete_trades(db, path, session_id)
+        with writing(db, path):
+            query = "UPDATE sessions SET raw = ? WHERE id = ?"
+            db.execute(query, (RawTrades.NONE, session_id))
+
+
+def _drop_unfinished(db: sqlite3.Connection, path: Path) -> None:
+    with reading(db, path):
+        if not db.execute("SELECT 1 FROM imports WHERE NOT complete").fetchone():
+            return
+    with writing(db, path):
+        db.execute(
+            "UPDATE sessions SET state = ? WHERE state = ?",
+            (SessionState.DROPPED, SessionState.WRITING),
+        )
+    remove_dropped(db, path)
+    with writing(db, path):
+        db.execute("DELETE FROM imports WHERE NOT complete")
+        db.execute("DELETE FROM instruments WHERE NOT shown")
+
+
+def _delete_trades(db: sqlite3.Connection, path: Path, session_id: int) -> None:
+    query = "SELECT instrument_id, first_seq, last_seq FROM sessions WHERE id = ?"
+    instrument_id, first, last = db.execute(query, (session_id,)).fetchone()
+    if first is None:
+        return
+    for start in range(first, last + 1, _CHUNK):
+        with writing(db, path):
+            db.execute(
+                "DELETE FROM trades WHERE instrument_id = ? AND seq BETWEEN ? AND ? "
+                "AND session_id = ?",
+                (instrument_id, start, min(start + _CHUNK - 1, last), session_id),
+            )
+        pause(_PAUSE_S)
