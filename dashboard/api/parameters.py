@@ -1,0 +1,94 @@
+"""Query parameters of the API: names, kinds and ranges; every refusal names the parameter."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from dashboard.errors import InputError
+from dashboard.figures.view import FIELD_NAMES
+from dashboard.views.beat import BeatRequest
+
+_WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
+_HASH = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
+
+BEAT_NAMES = ("from", "to", "since", "view", "pane", "span", "current", "anchor", "scope")
+
+
+def beat_request(arguments: Mapping[str, str]) -> BeatRequest:
+    """Read the query of `/api/v1/live`.
+
+    Raises:
+        InputError: An unknown or wrong parameter.
+    """
+    refuse_unknown(arguments, (*FIELD_NAMES, *BEAT_NAMES))
+    scope = arguments.get("scope", "live")
+    if scope not in ("live", "stored"):
+        raise InputError("scope", scope, "live or stored")
+    known = arguments.get("view", "")
+    if known and not _HASH.fullmatch(known):
+        raise InputError("view", known, "the view hash of an earlier answer, or nothing")
+    first = whole(arguments, "from", None, 0)
+    last = whole(arguments, "to", None, 0)
+    if first is not None and last is not None and last < first:
+        raise InputError("to", last, f"a bar position from {first}, the start of the window")
+    return BeatRequest(
+        values={n: arguments[n] for n in FIELD_NAMES if n in arguments},
+        scope=scope,
+        first=first,
+        last=last,
+        since=whole(arguments, "since", 0, 0) or 0,
+        known=known,
+        pane_px=whole(arguments, "pane", None, 1),
+        span=whole(arguments, "span", None, 0),
+        current=whole(arguments, "current", None, 1),
+        anchor=whole(arguments, "anchor", None, 0),
+    )
+
+
+def wanted_sessions(arguments: Mapping[str, str]) -> dict[str, str | None]:
+    """Read the query of `/api/v1/bars` as the export's arguments.
+
+    Raises:
+        InputError: The symbol or level is missing, or a word is not allowed.
+    """
+    if not arguments.get("symbol"):
+        raise InputError("symbol", arguments.get("symbol", ""), "the symbol of a stored instrument")
+    return {
+        "symbol": arguments["symbol"],
+        "bar": arguments.get("bar", "5m"),
+        "level_size": arguments.get("level"),
+        "cvd": one_of(arguments, "cvd", ("session", "continuous")),
+        "value_area": one_of(arguments, "va", ("one-row", "cbot", "tradingview")),
+        "start": arguments.get("from"),
+        "end": arguments.get("to"),
+    }
+
+
+def refuse_unknown(arguments: Iterable[str], allowed: Iterable[str]) -> None:
+    """Refuse a parameter that the route does not know: a typing error must not be ignored."""
+    names = tuple(allowed)
+    for name in arguments:
+        if name not in names:
+            listed = ", ".join(names) or "no parameter"
+            raise InputError(name, "this parameter", listed)
+
+
+def whole(
+    arguments: Mapping[str, str], name: str, default: int | None, low: int
+) -> int | None:
+    """Return a whole number of at least `low`, `default` where it is not given or empty."""
+    text = arguments.get(name, "")
+    if not text:
+        return default
+    if not _WHOLE.fullmatch(text) or int(text) < low:
+        raise InputError(name, text, f"a whole number from {low}")
+    return int(text)
+
+
+def one_of(arguments: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    """Return a word of a closed vocabulary; the first where it is not given."""
+    word = arguments.get(name) or words[0]
+    if word not in words:
+        raise InputError(name, word, f"{', '.join(words[:-1])} or {words[-1]}")
+    return word

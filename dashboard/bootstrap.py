@@ -1,0 +1,191 @@
+"""The plug board: the only place where real stores, boards, feeds and clocks are chosen.
+
+`create_app` builds the Dash application around ports; `start_ingest` lets this process compete for
+the one feed of the machine. Nothing here is imported by the floors below.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dash import Dash
+
+from dashboard.api.routes import register_routes
+from dashboard.errors import FeedError, SettingsError
+from dashboard.feeds.backoff import Backoff
+from dashboard.feeds.replay import ReplayFeed
+from dashboard.feeds.simulator import SimulatorFeed
+from dashboard.ingest.clock import SystemClock
+from dashboard.ingest.leader import FileLeader
+from dashboard.ingest.worker import IngestWorker
+from dashboard.live.board import DiskcacheBoard
+from dashboard.pages.application import build_dash
+from dashboard.ports import Board, Clock, Context, Feed, History
+from dashboard.settings import Settings
+from dashboard.storage.history import SqliteHistory
+from dashboard.storage.recorder import SqliteRecorder
+from dashboard.storage.resolve import resolve_store
+from dashboard.views.desk import Desk
+
+log = logging.getLogger(__name__)
+
+ASSETS = Path(__file__).resolve().parents[1] / "assets"
+PACKAGED_ASSETS = Path(__file__).resolve().parent / "assets"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a running app holds beside Dash: the worker that may lead the feed, and the ports."""
+
+    worker: IngestWorker | None
+    context: Context
+    desk: Desk
+
+
+def create_app(
+    settings: Settings,
+    *,
+    feed: Callable[[], Feed] | None = None,
+    history: History | None = None,
+    board: Board | None = None,
+    clock: Clock | None = None,
+) -> Dash:
+    """Build the app; parts that are given replace the real ones.
+
+    The feed does not start here: a WSGI server's worker calls `start_ingest` when it is up.
+
+    Args:
+        settings: Checked settings.
+        feed: Makes the feed each time this process leads; default: what `FEED` names.
+        history: The store's read side; default: the SQLite store in the data folder.
+        board: The live board; default: diskcache in the data folder.
+        clock: The clock; default: the machine's.
+
+    Raises:
+        StoreError: The store is not ours, newer than this release, or cannot be opened.
+        SettingsError: `FEED` names a feed that cannot be built from these settings.
+    """
+    clock = clock or SystemClock()
+    store, note = prepare_store(settings)
+    history = history or SqliteHistory(store)
+    board = board or DiskcacheBoard(settings.data_dir / f"{store.stem}.board")
+    context = Context(
+        history=history,
+        board=board,
+        clock=clock,
+        beat_ms=settings.beat_ms,
+        notes=(note,) if note else (),
+    )
+    desk = Desk(context)
+    app = build_dash(desk, assets=ASSETS if ASSETS.is_dir() else PACKAGED_ASSETS)
+    register_routes(app.server, desk)
+    worker = None
+    if settings.ingest == "thread" and (feed is not None or settings.feed != "none"):
+        worker = build_worker(settings, store, history, board, clock, feed)
+    app.server.extensions["orderflow"] = Runtime(worker, context, desk)
+    return app
+
+
+def prepare_store(settings: Settings) -> tuple[Path, str]:
+    """Return the store's path and a notice ("" when there is nothing to say), migrated and ready."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    store, note = resolve_store(settings.data_dir / settings.db_name)
+    SqliteRecorder(store).close()
+    return store, note or ""
+
+
+def build_worker(
+    settings: Settings,
+    store: Path,
+    history: History,
+    board: Board,
+    clock: Clock,
+    feed: Callable[[], Feed] | None = None,
+) -> IngestWorker:
+    """Return the background thread that leads the feed when no other process does."""
+    return IngestWorker(
+        feed_factory=feed or feed_factory(settings, history, clock),
+        recorder_factory=lambda: SqliteRecorder(store),
+        board=board,
+        leader=FileLeader(settings.data_dir / f"{store.stem}.leader.lock"),
+        clock=clock,
+        backoff=Backoff(),
+    )
+
+
+def feed_factory(settings: Settings, history: History, clock: Clock) -> Callable[[], Feed]:
+    """Return what makes the feed that the settings name.
+
+    Raises:
+        SettingsError: The feed cannot be built: one sentence with the remedy.
+    """
+    if settings.feed == "simulator":
+        return lambda: SimulatorFeed(
+            symbols=settings.instruments,
+            mode=settings.simulator_mode,
+            rate=settings.simulator_rate,
+            seed=settings.simulator_seed,
+            clock=clock,
+        )
+    if settings.feed == "replay":
+        return _replay_factory(settings, history, clock)
+    raise SettingsError(
+        [
+            f"FEED: {settings.feed!r} is not available in this release; use simulator, replay or "
+            "none. Leave the broker's credentials out, or set FEED=simulator, to watch the "
+            "simulated market."
+        ]
+    )
+
+
+def _replay_factory(settings: Settings, history: History, clock: Clock) -> Callable[[], Feed]:
+    def build() -> Feed:
+        symbol = settings.replay_symbol or _only_real_symbol(history)
+        wanted = settings.replay_session.isoformat() if settings.replay_session else None
+        sessions = [s for s in history.sessions(symbol) if history.has_trades(symbol, s.session_ns)]
+        chosen = [s for s in sessions if wanted is None or s.date == wanted]
+        if not chosen:
+            days = ", ".join(s.date for s in sessions[-5:]) or "none"
+            raise FeedError(
+                f"There is no stored session of {symbol} with single trades to replay"
+                + (f" on {wanted}" if wanted else "")
+                + f"; stored: {days}.",
+                retry=False,
+            )
+        speed = math.inf if settings.replay_speed == math.inf else settings.replay_speed
+        session_ns = chosen[-1].session_ns if wanted else None
+        return ReplayFeed(history, symbol, session_ns, speed=speed, clock=clock)
+
+    return build
+
+
+def _only_real_symbol(history: History) -> str:
+    """Return the stored instrument to replay when none is named: the one that is not simulated."""
+    real = [
+        i.symbol
+        for i in history.instruments()
+        if not i.simulated and not i.symbol.startswith("REPLAY:")
+    ]
+    if len(real) == 1:
+        return real[0]
+    names = ", ".join(real) or "none yet: import a file first"
+    msg = f"REPLAY_SYMBOL must name the stored instrument to replay ({names})."
+    raise FeedError(msg, retry=False)
+
+
+def start_ingest(app: Dash) -> None:
+    """Let this process compete for the feed; nothing happens when it has no worker."""
+    runtime: Runtime = app.server.extensions["orderflow"]
+    if runtime.worker is not None:
+        runtime.worker.start()
+
+
+def stop_ingest(app: Dash) -> None:
+    """Stop the feed if this process leads it, within a second; safe to call twice."""
+    runtime: Runtime = app.server.extensions["orderflow"]
+    if runtime.worker is not None:
+        runtime.worker.stop()

@@ -1,0 +1,188 @@
+"""``python -m dashboard …``: every command; exit codes 0 done, 1 failed, 2 wrong usage.
+
+Commands parse their arguments, call one function of the composition root and print. Nothing is
+imported that a command does not need: ``--help`` works without opening a store.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from dashboard.errors import DashboardError, InputError, SettingsError
+from dashboard.settings import Settings
+
+log = logging.getLogger("dashboard")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command and return its exit code; a known failure is one sentence on stderr."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        settings = Settings.load()
+        logging.basicConfig(
+            level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+        )
+        # A line per request would bury what an operator looks for.
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        code: int = arguments.command(settings, arguments)
+    except SettingsError as error:
+        print("The settings cannot be used:", file=sys.stderr)
+        for fault in error.faults:
+            print(f"  - {fault}", file=sys.stderr)
+        return 2
+    except InputError as error:
+        print(error.user_text, file=sys.stderr)
+        return 2
+    except DashboardError as error:
+        print(error.user_text, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 1
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dashboard", description="Order-flow dashboard")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="serve the dashboard and run the feed")
+    run.set_defaults(command=_run)
+
+    ingest = commands.add_parser("ingest", help="run only the feed (INGEST=external)")
+    ingest.set_defaults(command=_ingest)
+
+    imported = commands.add_parser("import", help="take over trade files or the predecessor's db")
+    imported.add_argument("files", nargs="+", type=Path, metavar="FILE")
+    imported.add_argument("--symbol", required=True)
+    imported.add_argument("--calendar", help="nse-fo, nse-cm or 24x7 (default: nse-fo)")
+    imported.add_argument("--tick-size", help="smallest price step, e.g. 0.10")
+    imported.add_argument("--lot-size", type=int, help="contracts or shares per lot")
+    imported.add_argument("--interval", help="bar length of a predecessor's database, e.g. 5m")
+    imported.add_argument("--level-size", help="level size of a predecessor's database, e.g. 2")
+    imported.set_defaults(command=_import)
+
+    exported = commands.add_parser("export", help="write bars with their levels as JSON")
+    exported.add_argument("--symbol", required=True)
+    exported.add_argument("--bar", default="5m")
+    exported.add_argument("--level-size", required=True)
+    exported.add_argument("--cvd", choices=("session", "continuous"), default="session")
+    exported.add_argument(
+        "--value-area", choices=("one-row", "cbot", "tradingview"), default="one-row"
+    )
+    exported.add_argument("--from", dest="start", help="first session, YYYY-MM-DD")
+    exported.add_argument("--to", dest="end", help="last session, YYYY-MM-DD")
+    exported.add_argument("--format", choices=("json",), default="json")
+    exported.add_argument("-o", "--output", type=Path, required=True)
+    exported.set_defaults(command=_export)
+
+    listed = commands.add_parser("instruments", help="list stored instruments and sessions")
+    listed.set_defaults(command=_instruments)
+    return parser
+
+
+def _run(settings: Settings, _: argparse.Namespace) -> int:
+    from waitress.server import create_server  # noqa: PLC0415 - only this command serves
+
+    from dashboard.bootstrap import create_app, start_ingest, stop_ingest  # noqa: PLC0415
+
+    _require_free_port(settings.host, settings.port)
+    app = create_app(settings)
+    server = create_server(
+        app.server, host=settings.host, port=settings.port, threads=8, ident="orderflow"
+    )
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    print(f"Order flow: http://{host}:{settings.port}")
+    print(f"Feed: {settings.feed} · data folder: {settings.data_dir} · Ctrl+C stops", flush=True)
+    start_ingest(app)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        server.run()
+    finally:
+        stop_ingest(app)
+        server.close()
+    return 0
+
+
+def _interrupt(_signal: int, _frame: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _require_free_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        # As the server itself binds, so that a socket in TIME_WAIT does not count as busy.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            msg = (
+                f"Port {port} on {host} cannot be used ({error.strerror}). Another program, perhaps "
+                "another dashboard, has it; stop it or set DASHBOARD_PORT to a free one."
+            )
+            raise DashboardError(msg) from error
+
+
+def _ingest(settings: Settings, _: argparse.Namespace) -> int:
+    from dashboard.bootstrap import build_ingest  # noqa: PLC0415
+
+    worker = build_ingest(settings)
+    stop = threading.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(name, lambda *_: stop.set())
+    worker.start()
+    print(f"Feed: {settings.feed} · data folder: {settings.data_dir} · Ctrl+C stops", flush=True)
+    stop.wait()
+    worker.stop()
+    return 0
+
+
+def _import(settings: Settings, arguments: argparse.Namespace) -> int:
+    from dashboard.transfer import import_files  # noqa: PLC0415
+
+    for line in import_files(
+        settings,
+        arguments.files,
+        symbol=arguments.symbol,
+        calendar=arguments.calendar,
+        tick_size=arguments.tick_size,
+        lot_size=arguments.lot_size,
+        interval=arguments.interval,
+        level_size=arguments.level_size,
+    ):
+        print(line)
+    return 0
+
+
+def _export(settings: Settings, arguments: argparse.Namespace) -> int:
+    from dashboard.transfer import export_file  # noqa: PLC0415
+
+    print(
+        export_file(
+            settings,
+            arguments.output,
+            symbol=arguments.symbol,
+            bar=arguments.bar,
+            level_size=arguments.level_size,
+            cvd=arguments.cvd,
+            value_area=arguments.value_area,
+            start=arguments.start,
+            end=arguments.end,
+        )
+    )
+    return 0
+
+
+def _instruments(settings: Settings, _: argparse.Namespace) -> int:
+    from dashboard.transfer import list_instruments  # noqa: PLC0415
+
+    for line in list_instruments(settings):
+        print(line)
+    return 0

@@ -1,0 +1,93 @@
+"""Builds the Dash application: both pages, their callbacks, local style sheets, safe headers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dash
+import flask_bootstrap
+from dash import Dash, html
+from flask import Response, request, send_from_directory
+
+from dashboard.pages import callbacks, history, live
+from dashboard.views.desk import Desk
+
+STYLES = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "css"
+STYLE_URL = "/styles/bootstrap.min.css"
+
+INDEX = """<!DOCTYPE html>
+<html lang="en" data-bs-theme="dark">
+  <head>
+    {%metas%}
+    <meta name="viewport" content="width=device-width, initial-scale=1">
+    <title>{%title%}</title>
+    {%favicon%}
+    {%css%}
+  </head>
+  <body>
+    {%app_entry%}
+    <footer>{%config%}{%scripts%}{%renderer%}</footer>
+  </body>
+</html>"""
+
+
+def build_dash(desk: Desk, *, assets: Path) -> Dash:
+    """Return the application with the live and the history page.
+
+    Args:
+        desk: Serves views; the pages' only way to data.
+        assets: Folder of style sheets and scripts.
+    """
+    # The registry is global to the process: a second app in one process must not see the first's.
+    dash.page_registry.clear()
+    app = Dash(
+        __name__,
+        use_pages=True,
+        pages_folder="",
+        assets_folder=str(assets),
+        external_stylesheets=[STYLE_URL],
+        index_string=INDEX,
+        title="Order flow",
+        update_title=None,
+        suppress_callback_exceptions=True,
+        serve_locally=True,
+    )
+    live.register(app, desk)
+    history.register(app, desk)
+    callbacks.register(app, desk)
+    app.layout = html.Div(dash.page_container)
+    _serve_styles(app)
+    _guard(app)
+    return app
+
+
+def _serve_styles(app: Dash) -> None:
+    """Serve Bootstrap's style sheet from the installed package: nothing vendored, no CDN."""
+
+    @app.server.get("/styles/<name>")
+    def bootstrap_style(name: str) -> Response:
+        response: Response = send_from_directory(STYLES, name, max_age=86400)
+        return response
+
+
+def _guard(app: Dash) -> None:
+    """Refuse foreign hosts and large bodies; forbid every outside resource."""
+    app.server.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost", "[::1]"]
+    app.server.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
+
+    @app.server.after_request
+    def add_headers(response: Response) -> Response:
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "no-referrer"
+        response.headers["X-Frame-Options"] = "DENY"
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        if response.mimetype == "text/html" and request.method == "GET":
+            # Pages adds an inline script at the first request, so the hashes are taken per answer.
+            hashes = " ".join(f"'{h}'" if not h.startswith("'") else h for h in app.csp_hashes())
+            response.headers["Content-Security-Policy"] = (
+                f"default-src 'self'; script-src 'self' {hashes}; "
+                "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
+                "font-src 'self' data:; connect-src 'self'; worker-src 'self' blob:; "
+                "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+            )
+        return response

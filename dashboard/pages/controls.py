@@ -1,0 +1,180 @@
+"""The control cards and the top bar's choices: one control per view setting, from one table.
+
+A control's value goes to `ViewSettings.parse` as it is; what is allowed is decided there, never
+here. Adding a setting to the page is one row of `CARDS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import html
+
+from dashboard.figures.view import ViewSettings
+from dashboard.pages import ids
+
+QUICK_BARS = ("1m", "3m", "5m", "15m", "30m")
+"""Bar sizes that the top bar offers as buttons; any other is typed."""
+
+WORDS: Mapping[str, Mapping[str, str]] = {
+    "cells": {"bidask": "Bid × Ask", "delta": "Delta", "total": "Total", "profile": "Profile"},
+    "unit": {"lots": "Lots", "qty": "Quantity"},
+    "heat": {"session": "Session", "bar": "Bar", "visible": "Visible", "off": "Off"},
+    "preset": {
+        "standard": "Standard",
+        "tradingview": "TradingView",
+        "ninjatrader": "NinjaTrader",
+        "atas": "ATAS",
+        "flowsurface": "flowsurface",
+    },
+    "profile": {"session": "Session", "visible": "Visible", "off": "Off"},
+    "va": {"one-row": "One row", "cbot": "CBOT two-row", "tradingview": "TradingView"},
+    "cvd": {"session": "Session", "continuous": "Continuous", "off": "Off"},
+    "ladder": {"fast": "Fast layer", "plotly": "Plotly annotations"},
+    "palette": {"default": "Green / red", "colour-blind": "Blue / orange"},
+    "bands": {"0": "Off", "1": "1 σ", "2": "2 σ", "3": "3 σ"},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """One row of a card.
+
+    Attributes:
+        name: The view setting.
+        label: What stands left of it.
+        kind: switch, select, or text (a number or word typed, applied on Enter or when left).
+        help: The rule or the allowed values, as a tooltip.
+    """
+
+    name: str
+    label: str
+    kind: str
+    help: str
+
+
+CARDS: Sequence[tuple[str, Sequence[Control]]] = (
+    (
+        "Bars",
+        (
+            Control("bar", "Size", "text", "5m, 30s, 1h (time) · 100t (trades) · 5000v (volume) · "
+                    "20r (range in ticks) · 500delta"),
+            Control("level", "Level", "text", "auto, or a price step such as 2.00 (whole ticks)"),
+            Control("candles", "Candles", "switch", "The candle strip left of each ladder"),
+            Control("inbar", "In-bar profile", "switch", "Grey volume bars right of each ladder"),
+        ),
+    ),
+    (
+        "Cells",
+        (
+            Control("numbers", "Numbers", "switch", "Numbers in the cells"),
+            Control("heat", "Heat", "select", "What a cell's fill is relative to: the session's "
+                    "cells so far (a closed bar keeps its colours), its own bar, or what is visible"),
+            Control("unit", "Show in", "select", "Lots of the contract, or quantity"),
+            Control("ladder", "Ladder", "select", "The canvas layer, or Plotly's own annotations "
+                    "(up to 200 rows, once a second)"),
+            Control("palette", "Colours", "select", "Blue and orange for the colour-blind"),
+        ),
+    ),
+    (
+        "Marks",
+        (
+            Control("poc", "POC", "switch", "Level with the most volume of each bar; a tie goes to "
+                    "the level nearest the bar's middle, then the lower one"),
+            Control("imb", "Imbalance", "switch", "Buy: ask ≥ ratio × bid one level below. "
+                    "Sell: bid ≥ ratio × ask one level above"),
+            Control("ratio", "Ratio", "text", "1.1 to 20; 3.0 means three times"),
+            Control("minvol", "Minimum", "text", "auto: 60th percentile of the previous session's "
+                    "level volumes; or a volume in the unit shown"),
+            Control("stacks", "Stacks", "switch", "Imbalances of one side in a row"),
+            Control("stack", "Levels in a row", "text", "2 to 10"),
+            Control("preset", "Preset", "select", "The imbalance rule as this platform has it"),
+        ),
+    ),
+    (
+        "Profile",
+        (
+            Control("profile", "Range", "select", "Bars that the profile at the right is of"),
+            Control("va", "Value area", "select", "How the value area grows from the POC: one row "
+                    "at a time (tie goes up), CBOT's two rows, or TradingView's at most"),
+            Control("vashare", "Share %", "text", "50 to 95"),
+            Control("pwidth", "Width px", "text", "30 to 220"),
+        ),
+    ),
+    (
+        "Studies",
+        (
+            Control("vwap", "VWAP", "switch", "Volume-weighted average price since the open"),
+            Control("bands", "Bands", "select", "Volume-weighted standard deviations about VWAP"),
+            Control("cvd", "CVD", "select", "Cumulative delta, from the session's open or all bars"),
+            Control("prevclose", "Previous close", "switch", "Close of the session before"),
+            Control("table", "Statistics", "switch", "The table under the bars"),
+            Control("beat", "Beat ms", "text", "100 to 5000: how often the page asks for changes"),
+        ),
+    ),
+)
+
+NAMES: tuple[str, ...] = tuple(c.name for _, rows in CARDS for c in rows)
+
+
+def control_cards(view: ViewSettings, feed: Any = None) -> html.Div:  # noqa: ANN401 - a component
+    """Return the column of cards with the view's values; `feed` is appended as the last card."""
+    cards = [
+        _card(title, number, [_row(control, view) for control in rows])
+        for number, (title, rows) in enumerate(CARDS, start=1)
+    ]
+    if feed is not None:
+        cards.append(_card("Feed", len(cards) + 1, [feed]))
+    return html.Div(cards, id=ids.PANEL, className="panel")
+
+
+def _card(title: str, number: int, rows: Sequence[Any]) -> dbc.Card:
+    header = html.Div([html.Span(title), html.Span(str(number), className="faint")], className="card-head")
+    return dbc.Card(dbc.CardBody([header, *rows]), className="control-card")
+
+
+def _row(control: Control, view: ViewSettings) -> html.Div:
+    target = f"row-{control.name}"
+    label = dbc.Label(control.label, id=target, className="control-label")
+    tip = dbc.Tooltip(control.help, target=target, placement="right", delay={"show": 400})
+    note = html.Span(id=ids.MINVOL_SHOWN, className="shown") if control.name == "minvol" else None
+    return html.Div(
+        [
+            html.Div([html.Span([label, note]), _input(control, view), tip], className="control-row"),
+            html.Div(id=ids.fault(control.name), className="fault", role="alert"),
+        ]
+    )
+
+
+def _input(control: Control, view: ViewSettings) -> Any:  # noqa: ANN401 - one of dbc's components
+    value = getattr(view, control.name)
+    identity = ids.setting(control.name)
+    if control.kind == "switch":
+        return dbc.Switch(id=identity, value=value, className="control-switch")
+    if control.kind == "select":
+        words = WORDS[control.name]
+        options = [{"label": text, "value": word} for word, text in words.items()]
+        return dbc.Select(id=identity, options=options, value=str(value), size="sm")
+    return dbc.Input(
+        id=identity, value=_typed(value), debounce=True, size="sm", autocomplete="off", maxlength=24
+    )
+
+
+def _typed(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def segmented(identity: object, words: Mapping[str, str], value: str | None, label: str) -> Any:  # noqa: ANN401
+    """Return Bootstrap's radio button group: one choice of a few, always visible."""
+    return dbc.RadioItems(
+        id=identity,
+        options=[{"label": text, "value": word} for word, text in words.items()],
+        value=value,
+        className="btn-group segmented",
+        inputClassName="btn-check",
+        labelClassName="btn btn-sm",
+        labelCheckedClassName="active",
+    )

@@ -1,0 +1,158 @@
+"""What both pages are built of: top bar, metric cards, control cards, chart and status line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import dash_bootstrap_components as dbc
+from dash import dcc, html
+
+from dashboard.figures.chart import GRAPH_CONFIG
+from dashboard.pages import controls, ids
+from dashboard.views.desk import View
+
+LEVEL_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+@dataclass(frozen=True, slots=True)
+class PageModel:
+    """All that a page's first picture needs; built by `Desk` calls, free of Dash.
+
+    Attributes:
+        view: What is shown.
+        symbols: Instruments to choose from.
+        figure: The chart as a plain dict.
+        query: First content of the `query` Store.
+        options: First content of the layer's options Store.
+        faults: Settings of the URL that were refused: name to sentence.
+        notes: Sentences to show once.
+        beat_ms: Interval of the beat.
+        pulse_ms: Interval of the pulse.
+    """
+
+    view: View
+    symbols: Sequence[str]
+    figure: Mapping[str, Any]
+    query: Mapping[str, Any]
+    options: Mapping[str, Any]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    pulse_ms: int = 1000
+
+
+def page(model: PageModel, *, extra: Sequence[Any] = (), feed: Any = None) -> html.Div:  # noqa: ANN401
+    """Return a chart page; `extra` are the page's own parts of the top bar."""
+    settings = model.view.settings
+    live = model.view.scope == "live"
+    return html.Div(
+        [
+            _topbar(model, extra, live=live),
+            html.Div(id=ids.CARDS, className="metrics"),
+            html.Div(controls.control_cards(settings, feed), className="panel-slot"),
+            html.Div(
+                [
+                    dcc.Graph(
+                        id=ids.CHART,
+                        figure=dict(model.figure),
+                        config=GRAPH_CONFIG,
+                        style={"height": "100%"},
+                    ),
+                    html.Div(_notices(model), id=ids.NOTICE, className="notice", role="status"),
+                ],
+                className="chart-slot",
+            ),
+            html.Div(id=ids.STATUS, className="status"),
+            *_machinery(model, live=live),
+        ],
+        id="desk",
+        className="desk",
+    )
+
+
+def waiting(sentence: str) -> html.Div:
+    """Return the page for a store that holds nothing yet; the pulse opens the chart when it can."""
+    return html.Div(
+        [
+            html.Div([html.Span("Order flow", className="brand")], className="topbar"),
+            html.Div(html.P(sentence, id="waiting"), className="p-4"),
+            dcc.Interval(id=ids.PULSE, interval=1000),
+            dcc.Location(id=ids.GO, refresh=True),
+        ]
+    )
+
+
+def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
+    settings = model.view.settings
+    quick = settings.bar if settings.bar in controls.QUICK_BARS else None
+    return html.Div(
+        [
+            html.Span("Order flow", className="brand"),
+            dbc.Select(
+                id=ids.setting("symbol"),
+                options=[{"label": s, "value": s} for s in model.symbols],
+                value=settings.symbol,
+            ),
+            *extra,
+            controls.segmented(
+                ids.setting("bar.quick"), {b: b for b in controls.QUICK_BARS}, quick, "Bar size"
+            ),
+            dbc.Select(
+                id=ids.setting("level.quick"),
+                options=level_choices(model.view),
+                value=settings.level,
+            ),
+            html.Span(
+                [html.Span("Level", className="faint"), html.Span(id=ids.LEVEL_SHOWN)],
+                className="chip",
+            ),
+            controls.segmented(
+                ids.setting("cells"), controls.WORDS["cells"], settings.cells, "Cells"
+            ),
+            dbc.Button("☰", id=ids.FOLD, className="chip icon", title="Control cards (C)"),
+            html.Span(className="grow"),
+            html.Nav(
+                [
+                    dcc.Link("Live", href="/", className="active" if live else ""),
+                    dcc.Link("History", href="/history", className="" if live else "active"),
+                ],
+                className="pages",
+            ),
+            html.Div(id=ids.FEED, className="feed"),
+        ],
+        className="topbar",
+    )
+
+
+def level_choices(view: View) -> list[dict[str, str]]:
+    """Return the level sizes that the top bar offers: auto, then multiples of the tick in force."""
+    instrument = view.instrument
+    sizes = [step * instrument.tick_size for step in LEVEL_STEPS]
+    texts = [format(instrument.price_of(s).normalize(), "f") for s in sizes]
+    if view.settings.level not in ("auto", *texts):
+        texts.append(view.settings.level)
+    return [{"label": "Auto", "value": "auto"}, *({"label": t, "value": t} for t in texts)]
+
+
+def _notices(model: PageModel) -> list[Any]:
+    known = {c.name for _, rows in controls.CARDS for c in rows}
+    sentences = [*model.notes, *(s for n, s in model.faults.items() if n not in known)]
+    return [dbc.Alert(s, color="warning", dismissable=True) for s in sentences]
+
+
+def _machinery(model: PageModel, *, live: bool) -> list[Any]:
+    """Return the timers and stores, which nobody sees."""
+    return [
+        dcc.Interval(id=ids.BEAT, interval=model.view.settings.beat, disabled=not live),
+        dcc.Interval(id=ids.PULSE, interval=model.pulse_ms, disabled=not live),
+        dcc.Store(id=ids.VIEW, data=model.view.settings.to_query()),
+        dcc.Store(id=ids.QUERY, data=dict(model.query)),
+        dcc.Store(id=ids.OPTIONS, data=dict(model.options)),
+        dcc.Store(id=ids.SPAN),
+        dcc.Store(id=ids.SINK),
+        dcc.Store(id=ids.FOLDED, storage_type="local"),
+        dcc.Store(id="faults", data=dict(model.faults)),
+        dcc.Location(id=ids.GO, refresh=True),
+        dcc.Download(id=ids.DOWNLOAD),
+    ]

@@ -1,0 +1,252 @@
+"""The desk: serves views to pages and API; joins series, figures and what the browser has.
+
+Stateless towards browsers: every call brings the settings as text. What is kept here is a bounded
+cache of derived frames, the same for every viewer of a process.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from dashboard.domain.bars import BarSpec
+from dashboard.domain.instrument import Instrument
+from dashboard.domain.livestate import FeedState, FeedStatus
+from dashboard.domain.snapshot import Snapshot
+from dashboard.errors import InputError
+from dashboard.figures.frame import ViewFrame, derive
+from dashboard.figures.payload import build_payload
+from dashboard.figures.view import ViewSettings, defaults_for, resolve_level
+from dashboard.ports import Context, SessionInfo
+from dashboard.series.cache import MAX_BARS, SeriesCache
+from dashboard.views.beat import BeatAnswer, BeatRequest
+from dashboard.views.settings import parse_leniently
+
+FRAMES = 24
+"""Derived frames kept: one per view that somebody looks at, least recently used out first."""
+
+SCREENFUL = 60
+"""Bars answered to a beat that names no window."""
+
+_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One resolved view: checked settings and the instrument, level and sessions they mean.
+
+    Attributes:
+        settings: Checked.
+        instrument: What is shown.
+        scope: `live` (to the newest bar, forming included) or `stored` (history).
+        level_size: Price units; auto is already decided.
+        anchor: First session of a live view the browser has; None: a fresh one.
+        first, last: Session ids of a stored view, both inclusive (0 in a live one).
+    """
+
+    settings: ViewSettings
+    instrument: Instrument
+    scope: str
+    level_size: int
+    anchor: int | None = None
+    first: int = 0
+    last: int = 0
+
+
+class Desk:
+    """Serves views.
+
+    Args:
+        context: Ports and page facts.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+        self.series = SeriesCache(context.history, context.board)
+        self._frames: OrderedDict[View, ViewFrame] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def instruments(self, scope: str) -> list[Instrument]:
+        """Return the instruments to choose from: live ones first, or those with stored sessions."""
+        known = self.context.history.instruments()
+        live = [i for i in known if self.context.board.read(i.symbol) is not None]
+        if scope == "live":
+            return live or [i for i in known if self.context.history.sessions(i.symbol)]
+        return [i for i in known if self.context.history.sessions(i.symbol)]
+
+    def open_leniently(
+        self, values: Mapping[str, object], scope: str
+    ) -> tuple[View, dict[str, str]] | None:
+        """Return the view that a URL asks for, with a sentence for every value that is wrong.
+
+        A wrong value counts as not given. None when nothing is stored yet.
+        """
+        known = self.instruments(scope)
+        if not known:
+            return None
+        faults: dict[str, str] = {}
+        wanted = values.get("symbol")
+        chosen = next((i for i in known if i.symbol == wanted), None)
+        if chosen is None:
+            chosen = known[0]
+            if wanted:
+                names = ", ".join(i.symbol for i in known)
+                faults["symbol"] = InputError("symbol", wanted, f"one of {names}").user_text
+        given = {name: value for name, value in values.items() if name != "symbol"}
+        settings, found = parse_leniently(given, defaults_for(chosen), chosen)
+        try:
+            view = self.resolve(settings, chosen, scope)
+        except InputError as error:
+            found[error.field] = error.user_text
+            settings = replace(settings, session="", from_date="", to_date="")
+            view = self.resolve(settings, chosen, scope)
+        return view, faults | found
+
+    def open(self, request: BeatRequest) -> View:
+        """Return the view that a beat asks for.
+
+        Raises:
+            InputError: A setting is wrong.
+            InstrumentUnknownError: No such instrument is stored.
+        """
+        symbol = str(request.values.get("symbol", ""))
+        if not symbol:
+            raise InputError("symbol", symbol, "the symbol of a stored instrument")
+        instrument = self.series.instrument(symbol)
+        settings = ViewSettings.parse(request.values, defaults_for(instrument))
+        return self.resolve(
+            settings,
+            instrument,
+            request.scope,
+            pane_px=request.pane_px,
+            span=request.span,
+            current=request.current,
+            anchor=request.anchor,
+        )
+
+    def resolve(
+        self,
+        settings: ViewSettings,
+        instrument: Instrument,
+        scope: str,
+        *,
+        pane_px: float | None = None,
+        span: int | None = None,
+        current: int | None = None,
+        anchor: int | None = None,
+    ) -> View:
+        """Return the view of checked settings: level size and sessions decided.
+
+        Raises:
+            InputError: The level is no multiple of the tick, or no session is stored at the dates.
+        """
+        level = resolve_level(settings, instrument, span, pane_px, current)
+        if scope == "live":
+            return View(settings, instrument, scope, level, anchor=anchor)
+        first, last = self._sessions_of(settings, instrument)
+        return View(settings, instrument, scope, level, first=first, last=last)
+
+    def snapshot(self, view: View) -> Snapshot:
+        """Return the bars of a view as they are now."""
+        spec = view.settings.bar_spec
+        if view.scope == "live":
+            return self.series.live_snapshot(
+                view.instrument.symbol, spec, view.level_size, view.anchor
+            )
+        found = self.series.stored_snapshot(
+            view.instrument.symbol, spec, view.level_size, view.first, view.last
+        )
+        if len(found.bars) > MAX_BARS:
+            raise InputError(
+                "bar", view.settings.bar, f"longer bars or fewer sessions: {len(found.bars):,} "
+                f"bars are more than the {MAX_BARS:,} of one view"
+            )
+        return found
+
+    def frame(self, view: View) -> ViewFrame:
+        """Return the derived frame of a view, brought up to date from the one before."""
+        snapshot = self.snapshot(view)
+        key = replace(view, anchor=snapshot.anchor_session_ns)
+        with self._lock:
+            previous = self._frames.get(key)
+        frame = derive(snapshot, view.settings, previous)
+        with self._lock:
+            self._frames[key] = frame
+            self._frames.move_to_end(key)
+            while len(self._frames) > FRAMES:
+                self._frames.popitem(last=False)
+        return frame
+
+    def beat(self, request: BeatRequest) -> BeatAnswer:
+        """Answer a beat: the changed bars of the window, or that nothing changed.
+
+        Raises:
+            InputError: A parameter is wrong, or the window is larger than the caps.
+        """
+        now = self.context.clock.now_ns()
+        status = self.context.board.read_status()
+        if request.scope == "live" and request.known and self._unchanged(request):
+            return BeatAnswer(None, self.age_ms(status, now), _state(status))
+        view = self.open(request)
+        frame = self.frame(view)
+        total = len(frame.snapshot.bars)
+        last = min(request.last if request.last is not None else total - 1, total - 1)
+        first = request.first if request.first is not None else max(0, last - SCREENFUL + 1)
+        body = build_payload(
+            frame,
+            view.settings,
+            window=(first, last),
+            since=request.since,
+            known=request.known,
+            now_ns=now,
+        )
+        return BeatAnswer(body, self.age_ms(status, now), _state(status))
+
+    def age_ms(self, status: FeedStatus | None, now_ns: int) -> int:
+        """Return how long ago the feed gave a sign of life, -1 when there is none."""
+        if status is None or not status.heartbeat_ns:
+            return -1
+        return max(0, (now_ns - status.heartbeat_ns) // _MS)
+
+    def _unchanged(self, request: BeatRequest) -> bool:
+        """Tell without touching the series whether the asker has everything.
+
+        Only a question for the live edge counts: a moved window asks for bars that the asker may
+        not have, whatever the version.
+        """
+        live = self.context.board.read(str(request.values.get("symbol", "")))
+        return live is not None and live.version == request.since and request.first is None
+
+    def _sessions_of(self, settings: ViewSettings, instrument: Instrument) -> tuple[int, int]:
+        """Return the first and last session id of a stored view."""
+        sessions = self.series.sessions(instrument.symbol)
+        if not sessions:
+            raise InputError("symbol", instrument.symbol, "an instrument with stored sessions")
+        if settings.from_date or settings.to_date:
+            start, end = settings.from_date or "0000", settings.to_date or "9999"
+            inside = [s for s in sessions if start <= s.date <= end]
+            if not inside:
+                raise InputError(
+                    "from_date", f"{settings.from_date} to {settings.to_date}", _dates(sessions)
+                )
+            return inside[0].session_ns, inside[-1].session_ns
+        if not settings.session:
+            return sessions[-1].session_ns, sessions[-1].session_ns
+        found = [s for s in sessions if s.date == settings.session]
+        if not found:
+            raise InputError("session", settings.session, _dates(sessions))
+        return found[0].session_ns, found[-1].session_ns
+
+    def bar_spec(self, text: str) -> BarSpec:
+        """Return a recipe from text (InputError)."""
+        return BarSpec.parse(text)
+
+
+def _dates(sessions: list[SessionInfo]) -> str:
+    return f"a stored session from {sessions[0].date} to {sessions[-1].date}"
+
+
+def _state(status: FeedStatus | None) -> str:
+    return (status.state if status is not None else FeedState.STOPPED).value
