@@ -35,13 +35,13 @@ def auto_level_size(
         current: The level size shown now; one that is no multiple of the tick does not count.
 
     Returns:
-        Price units, a multiple of the tick. Of a pane without height or span: `current`, else one
-        tick, because nothing can be measured.
+        Price units, a multiple of the tick. Of a pane below 1 px or without span: `current`, else
+        one tick, because nothing can be measured.
 
     Source: formulas.md 10 (V15).
     """
     kept = current if current is not None and current > 0 and current % tick_size == 0 else None
-    if price_span_units <= 0 or not pane_px > 0:
+    if price_span_units <= 0 or not pane_px >= 1:
         return kept or tick_size
     if kept is None or _row_px(kept, price_span_units, pane_px) < TIGHT_PX:
         return _smallest(price_span_units, pane_px, tick_size, ROW_PX)
