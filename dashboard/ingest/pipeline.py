@@ -1,0 +1,328 @@
+"""The main loop: from a feed's events to the store, then to the board. One pipeline for any feed.
+
+A cycle takes at most about 50 ms: poll, step each instrument that has events, write all of them in
+one transaction, publish. What is on the board is therefore already stored. A cycle that cannot be
+recorded changes nothing, here or on the board: the supervisor then starts anew from the store, and
+the feed goes on behind the last committed packet or trade, so nothing is lost or counted twice.
+Runs in the worker's thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from dashboard.domain.calendar import Calendar
+from dashboard.domain.livestate import FeedState
+from dashboard.domain.quote import Quote
+from dashboard.errors import FeedError, StoreLockedError
+from dashboard.ingest.status import StatusReporter
+from dashboard.ingest.track import (
+    Step,
+    Track,
+    TrackEvent,
+    advance,
+    close_all,
+    close_due,
+    live_state,
+    restore,
+)
+from dashboard.ports import (
+    Board,
+    Clock,
+    Feed,
+    FeedEvent,
+    Heartbeat,
+    IngestBatch,
+    QuotesEvent,
+    Recorder,
+    StateChange,
+    TradesEvent,
+)
+
+__all__ = ["VERSION_JUMP", "Pipeline"]
+
+POLL_S = 0.05
+CYCLE_S = 0.04
+"""Shortest cycle with events: a busy feed is taken in batches, a quiet one at once."""
+CHUNK = 4096
+"""Most trades and packets of one transaction, so that it stays below 50 ms."""
+CLOSE_NS = 200_000_000
+"""How often minutes are looked at that nothing but time closes."""
+RECORD_TRIES = 3
+RETRY_S = 0.1
+VERSION_JUMP = 1_000_000
+"""Versions that a lost board may have shown beyond the store's last (book changes only)."""
+RATE_S = 10
+
+
+class Pipeline:
+    """Moves one feed's events; made anew for each start of a feed.
+
+    Args:
+        feed: Not started yet.
+        recorder: The store's write side, owned by this process now.
+        board: The live board.
+        clock: The clock.
+        status: Where the feed's state is reported.
+        calendar_of: Symbol to trading calendar, asked after the instrument is stored.
+        may_write: False once another process may lead; asked before each transaction.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        recorder: Recorder,
+        board: Board,
+        clock: Clock,
+        status: StatusReporter,
+        calendar_of: Callable[[str], Calendar],
+        may_write: Callable[[], bool] = lambda: True,
+    ) -> None:
+        self._feed = feed
+        self._recorder = recorder
+        self._board = board
+        self._clock = clock
+        self._status = status
+        self._calendar_of = calendar_of
+        self._may_write = may_write
+        self._version = 0
+        self._tracks: dict[str, Track] = {}
+        self._rates: dict[str, _Rate] = {}
+        self._looked_ns = 0
+
+    @property
+    def version(self) -> int:
+        """Version of the last publish."""
+        return self._version
+
+    def start(self) -> None:
+        """Rebuild every instrument from the store, show it, and start the feed behind it.
+
+        Raises:
+            FeedError: The feed refused, or describes a stored instrument in other units.
+            StoreError: The store cannot be read.
+        """
+        self._version = _first_version(self._board.version(), self._recorder.last_version())
+        for instrument in self._feed.instruments():
+            stored = self._recorder.add_instrument(instrument)
+            if (stored.price_scale, stored.size_scale) != (
+                instrument.price_scale,
+                instrument.size_scale,
+            ):
+                raise FeedError(
+                    f"{instrument.symbol} is stored with {stored.price_scale} price units per 1.00 "
+                    f"and the feed uses {instrument.price_scale}; use another symbol or database.",
+                    retry=False,
+                )
+            self._tracks[instrument.symbol] = restore(
+                instrument,
+                self._calendar_of(instrument.symbol),
+                self._recorder,
+                infers=self._feed.sides_estimated,
+                version=self._version + 1,
+            )
+            self._rates[instrument.symbol] = _Rate()
+        self._publish_all()
+        self._feed.start({symbol: track.resume for symbol, track in self._tracks.items()})
+
+    def cycle(self) -> int:
+        """Wait up to 50 ms for events and take them through; return how many there were.
+
+        Raises:
+            FeedError: The feed failed.
+            StoreError: The events could not be recorded; they were not published either.
+        """
+        began_ns = self._clock.now_ns()
+        events = self._feed.poll(POLL_S)
+        parts = 0
+        for part in _in_parts(events, CHUNK):
+            if not self._may_write():
+                return 0
+            self._take(part)
+            self._status.beat()
+            parts += 1
+        self._close_due()
+        if self._status.beat() and self._board.version() < self._version:
+            # The board was lost. Quiet instruments would be missing until their next trade.
+            self._publish_all()
+        if parts == 1:
+            spent_s = (self._clock.now_ns() - began_ns) / 1e9
+            # A clock that was set back would make this wait for hours.
+            self._clock.sleep(min(CYCLE_S, CYCLE_S - spent_s))
+        return len(events)
+
+    def _take(self, events: Sequence[FeedEvent]) -> None:
+        """Bring events into store and board."""
+        version, now_ns = self._version + 1, self._clock.now_ns()
+        steps = {}
+        for symbol, own in self._by_symbol(events).items():
+            track = self._tracks[symbol]
+            find_closed = partial(self._recorder.closed_bar, symbol)
+            steps[symbol] = advance(track, own, version, now_ns, find_closed)
+            self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
+        if steps and self._commit(steps, version) and self._status.state is not FeedState.LIVE:
+            self._on_data()
+        for event in events:
+            if isinstance(event, StateChange):
+                self._on_state(event)
+
+    def _by_symbol(self, events: Sequence[FeedEvent]) -> Mapping[str, list[TrackEvent]]:
+        """Return each instrument's events in order; of a heartbeat alone nothing is published."""
+        found: dict[str, list[TrackEvent]] = {}
+        for event in events:
+            if isinstance(event, StateChange):
+                continue
+            if isinstance(event, Heartbeat):
+                self._note_alive(event, found)
+                continue
+            if event.symbol not in self._tracks:
+                raise FeedError(f"The feed sent {event.symbol}, which it had not announced.")
+            found.setdefault(event.symbol, []).append(event)
+        return found
+
+    def _note_alive(self, beat: Heartbeat, found: Mapping[str, list[TrackEvent]]) -> None:
+        """Tell every instrument's inference that the line is alive, in its place in the order."""
+        for symbol, track in self._tracks.items():
+            if symbol in found:
+                found[symbol].append(beat)
+            elif track.inference is not None:
+                no_find = partial(self._recorder.closed_bar, symbol)
+                step = advance(track, [beat], self._version, self._clock.now_ns(), no_find)
+                self._tracks[symbol] = step.track
+
+    def _commit(self, steps: Mapping[str, Step], version: int) -> bool:
+        """Record first, then publish; False when this process may no longer write."""
+        batches = [step.batch for step in steps.values() if step.batch is not None]
+        if batches and not self._record(batches):
+            return False
+        self._version = version
+        for symbol, step in steps.items():
+            self._tracks[symbol] = step.track
+        self._publish(steps)
+        return True
+
+    def _record(self, batches: Sequence[IngestBatch]) -> bool:
+        for left in reversed(range(RECORD_TRIES)):
+            if not self._may_write():
+                return False
+            try:
+                self._recorder.record(batches)
+            except StoreLockedError:
+                if not left:
+                    raise
+                self._clock.sleep(RETRY_S)
+            else:
+                return True
+        return False
+
+    def _close_due(self, *, ended: bool = False) -> None:
+        """Close the minutes that time has ended, or all when the feed has."""
+        now_ns = self._clock.now_ns()
+        if not ended and abs(now_ns - self._looked_ns) < CLOSE_NS:
+            return
+        self._looked_ns = now_ns
+        version = self._version + 1
+        steps = {
+            symbol: step
+            for symbol, track in self._tracks.items()
+            if (step := close_all(track, version) if ended else close_due(track, version, now_ns))
+        }
+        if steps:
+            self._commit(steps, version)
+
+    def _on_data(self) -> None:
+        if self._status.state in {FeedState.STARTING, FeedState.RETRYING}:
+            self._on_state(StateChange(FeedState.LIVE))
+
+    def _on_state(self, event: StateChange) -> None:
+        if event.state is FeedState.FINISHED:
+            self._close_due(ended=True)
+        if self._status.change(event.state, event.cause):
+            # The state is part of what a page asks for by version.
+            self._publish_all()
+
+    def _publish_all(self) -> None:
+        """Show every instrument that has data, with a new version."""
+        self._version += 1
+        self._publish(
+            {s: t for s, t in self._tracks.items() if t.quote is not None or t.marks.session_ns}
+        )
+
+    def _publish(self, symbols: Mapping[str, object]) -> None:
+        now_ns = self._clock.now_ns()
+        self._board.publish(
+            [
+                live_state(self._tracks[s], self._version, self._rates[s].per_second(now_ns))
+                for s in symbols
+            ]
+        )
+
+
+@dataclass(slots=True)
+class _Rate:
+    """Updates in each of the last seconds."""
+
+    seconds: deque[tuple[int, int]] = field(default_factory=deque)
+
+    def count(self, updates: int, now_ns: int) -> None:
+        """Add updates that came now."""
+        second = now_ns // 1_000_000_000
+        if self.seconds and self.seconds[-1][0] == second:
+            updates += self.seconds.pop()[1]
+        self.seconds.append((second, updates))
+        while self.seconds[0][0] <= second - RATE_S:
+            self.seconds.popleft()
+
+    def per_second(self, now_ns: int) -> float:
+        """Return the mean of the last ten seconds (of fewer just after the first update)."""
+        oldest = now_ns // 1_000_000_000 - RATE_S
+        recent = [entry for entry in self.seconds if entry[0] > oldest]
+        if not recent:
+            return 0.0
+        return sum(count for _, count in recent) / (now_ns // 1_000_000_000 - recent[0][0] + 1)
+
+
+def _first_version(on_board: int, stored: int) -> int:
+    """Return the version to go on from: never one that a reader may have seen already."""
+    return stored + VERSION_JUMP if stored and not on_board else max(on_board, stored)
+
+
+def _in_parts(events: Sequence[FeedEvent], limit: int) -> Iterator[list[FeedEvent]]:
+    """Cut events into parts of at most `limit` trades and packets, order kept."""
+    part: list[FeedEvent] = []
+    room = limit
+    for event in events:
+        rest = event
+        while (size := _size_of(rest)) > room:
+            if room and isinstance(rest, TradesEvent | QuotesEvent):
+                head, rest = _cut(rest, room)
+                part.append(head)
+            yield part
+            part, room = [], limit
+        part.append(rest)
+        room -= size
+    if part:
+        yield part
+
+
+def _cut(
+    event: TradesEvent | QuotesEvent, at: int
+) -> tuple[TradesEvent | QuotesEvent, TradesEvent | QuotesEvent]:
+    """Cut a batch in two; the whole newest packet stays with the second part."""
+    if isinstance(event, TradesEvent):
+        first, second = event.trades.take(slice(at)), event.trades.take(slice(at, None))
+        return replace(event, trades=first), replace(event, trades=second)
+    head, tail = event.quotes.take(slice(at)), event.quotes.take(slice(at, None))
+    return replace(event, quotes=head, last=None), replace(event, quotes=tail)
+
+
+def _size_of(event: FeedEvent) -> int:
+    """Return the number of trades or packets in an event."""
+    if isinstance(event, TradesEvent):
+        return len(event.trades)
+    if isinstance(event, QuotesEvent):
+        return len(event.quotes)
+    return int(isinstance(event, Quote))

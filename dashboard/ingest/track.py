@@ -1,0 +1,390 @@
+"""One instrument on its way through the pipeline: an immutable state and the step to the next.
+
+`advance` takes a cycle's events of one instrument and returns the state after them with the batch
+to record; the pipeline keeps that state only once the batch is committed. `restore` builds the
+state from the store. No I/O but the reads that are passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dashboard.domain import aggressor
+from dashboard.domain.aggregate import aggregate, gap_bars
+from dashboard.domain.bars import MINUTE, BarOrigin, Bars
+from dashboard.domain.calendar import Calendar
+from dashboard.domain.instrument import Instrument
+from dashboard.domain.livestate import LiveState, SessionTotals
+from dashboard.domain.merge import merge
+from dashboard.domain.provenance import Provenance
+from dashboard.domain.quote import Gap, Quote, QuoteArrays
+from dashboard.domain.trade import Trades
+from dashboard.ingest.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
+from dashboard.ingest.minutes import FindClosed, is_due, place, split_due
+from dashboard.ports import (
+    Heartbeat,
+    IngestBatch,
+    QuotesEvent,
+    Recorder,
+    ResumePoint,
+    TradesEvent,
+)
+
+__all__ = [
+    "Step",
+    "Track",
+    "TrackEvent",
+    "advance",
+    "close_all",
+    "close_due",
+    "live_state",
+    "restore",
+]
+
+TrackEvent = TradesEvent | QuotesEvent | Quote | Gap | Heartbeat
+BASE_ORIGIN = BarOrigin(interval_s=MINUTE.size)
+FEW_QUOTES = 4
+"""Up to so many packets are inferred one by one; setting up whole columns costs more."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Track:
+    """The state of one instrument after the last committed cycle.
+
+    Attributes:
+        instrument: As the feed describes it; its tick is the level size of the minutes.
+        calendar: Its trading calendar.
+        inference: State of the aggressor inference; None on a feed of true trades.
+        marks: The counters that go into the store with each batch.
+        resume: The last packet or trade whose effect is contained.
+        seq: Number of the newest trade.
+        open_bars: The open minutes.
+        quote: The last packet.
+        heard: (event ns, clock ns) of the latest events: how the feed's time runs on in silence.
+    """
+
+    instrument: Instrument
+    calendar: Calendar
+    inference: aggressor.InferenceState | None
+    marks: Checkpoint
+    resume: ResumePoint
+    seq: int
+    open_bars: Bars
+    quote: Quote | None = None
+    heard: tuple[int, int] | None = None
+
+    def feed_ns(self, now_ns: int) -> int:
+        """Return the feed's time: that of its latest event and what the clock ran since.
+
+        A replay of last year, or an exchange whose clock is off, closes minutes by its own time.
+        Before the first event it is the clock's.
+        """
+        if self.heard is None:
+            return now_ns
+        event_ns, heard_ns = self.heard
+        return event_ns + max(0, now_ns - heard_ns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Step:
+    """What a step leads to; `batch` is None when there is nothing to record (the book moved)."""
+
+    track: Track
+    batch: IngestBatch | None
+
+
+def restore(
+    instrument: Instrument,
+    calendar: Calendar,
+    recorder: Recorder,
+    *,
+    infers: bool,
+    version: int,
+) -> Track:
+    """Return the state from the store: counters, inference, and the open minutes rebuilt.
+
+    Args:
+        instrument: Known to the recorder.
+        calendar: Its trading calendar.
+        recorder: Where the data is.
+        infers: Whether the feed sends quotes to infer trades from.
+        version: What the rebuilt open minutes get: their true one is not stored.
+
+    Raises:
+        CorruptStoreError: The stored state does not read back.
+    """
+    symbol = instrument.symbol
+    stored = recorder.ingest_state(symbol)
+    marks, saved = decode_checkpoint(stored) if stored else (Checkpoint(), b"")
+    inference = None
+    if infers:
+        inference = (
+            aggressor.decode_state(saved, calendar)
+            if saved
+            else aggressor.InferenceState(symbol, calendar)
+        )
+    open_bars = _fragments(instrument, calendar, recorder.open_trades(symbol), marks.open_gaps)
+    return Track(
+        instrument,
+        calendar,
+        inference,
+        marks,
+        recorder.resume_point(symbol),
+        recorder.last_seq(symbol),
+        _versioned(open_bars, version),
+    )
+
+
+def advance(
+    track: Track,
+    events: Sequence[TrackEvent],
+    version: int,
+    now_ns: int,
+    find_closed: FindClosed,
+) -> Step:
+    """Return the state after a cycle's events of one instrument, and what to record.
+
+    Args:
+        track: The state before.
+        events: In arrival order, at least one.
+        version: The version that this cycle will be published with.
+        now_ns: The clock.
+        find_closed: Reads a stored minute of this instrument.
+    """
+    reader = _Reader(track)
+    traded = reader.read(events)
+    gaps = reader.gaps
+    after = replace(
+        track,
+        inference=reader.inference,
+        resume=reader.resume,
+        quote=reader.quote,
+        heard=track.heard if reader.latest_ns is None else (reader.latest_ns, now_ns),
+    )
+    if not len(traded) and not gaps:
+        return Step(after, None)
+    seqs = np.arange(track.seq + 1, track.seq + 1 + len(traded), dtype=np.int64)
+    trades = replace(traded, seq=seqs)
+    fragments = _fragments(track.instrument, track.calendar, trades, gaps)
+    placed = place(track.open_bars, fragments, track.marks.newest, find_closed, version)
+    marks = _count(track.marks, trades, gaps, fragments, track.calendar)
+    after = replace(
+        after,
+        seq=track.seq + len(trades),
+        open_bars=placed.open,
+        marks=replace(
+            marks,
+            newest=placed.newest,
+            open_gaps=_in_open_minutes((*marks.open_gaps, *gaps), placed.open),
+        ),
+    )
+    return Step(after, _batch(after, trades, placed.closed, gaps, version))
+
+
+def close_due(track: Track, version: int, now_ns: int) -> Step | None:
+    """Return the step in which ended minutes close by time; None when none is due."""
+    feed_ns = track.feed_ns(now_ns)
+    return _close(track, version, feed_ns) if is_due(track.open_bars, feed_ns) else None
+
+
+def close_all(track: Track, version: int) -> Step | None:
+    """Return the step in which all minutes close because the feed has ended."""
+    last_ns = int(np.iinfo(np.int64).max)
+    return _close(track, version, last_ns) if len(track.open_bars) else None
+
+
+def live_state(track: Track, version: int, updates_per_s: float) -> LiveState:
+    """Return what the board shows of an instrument."""
+    marks = track.marks
+    return LiveState(
+        symbol=track.instrument.symbol,
+        version=version,
+        trade_seq=track.seq,
+        receive_ns=marks.receive_ns,
+        session_ns=marks.session_ns,
+        open_bars=track.open_bars,
+        quote=track.quote,
+        last_price=marks.last_price,
+        provenance=marks.provenance,
+        updates_per_s=updates_per_s,
+        gaps=marks.gaps,
+        first_ns=marks.first_ns,
+        totals=marks.totals,
+    )
+
+
+def _close(track: Track, version: int, feed_ns: int) -> Step:
+    still_open, closed = split_due(track.open_bars, feed_ns, version)
+    marks = replace(track.marks, open_gaps=_in_open_minutes(track.marks.open_gaps, still_open))
+    after = replace(track, open_bars=still_open, marks=marks)
+    return Step(after, _batch(after, Trades.empty(), closed, [], version))
+
+
+def _batch(
+    after: Track, trades: Trades, closed: Bars, gaps: Sequence[Gap], version: int
+) -> IngestBatch:
+    inference = aggressor.encode_state(after.inference) if after.inference else b""
+    return IngestBatch(
+        symbol=after.instrument.symbol,
+        trades=trades,
+        bars=closed if len(closed) else None,
+        gaps=gaps,
+        version=version,
+        state=encode_checkpoint(after.marks, inference),
+        resume=after.resume,
+    )
+
+
+class _Reader:
+    """Reads a step's events in arrival order: what traded, what was missed, where inference is."""
+
+    def __init__(self, track: Track) -> None:
+        self.inference = track.inference
+        self.quote = track.quote
+        self.resume = track.resume
+        self.gaps: list[Gap] = []
+        self.latest_ns: int | None = None
+        self._calendar = track.calendar
+        self._parts: list[Trades] = []
+        self._run: list[Quote] = []
+
+    def read(self, events: Sequence[TrackEvent]) -> Trades:
+        """Take the events over and return the trades among them."""
+        for event in events:
+            if isinstance(event, Quote):
+                self._run.append(event)
+                continue
+            self._end_run()
+            if isinstance(event, TradesEvent):
+                self._on_trades(event.trades)
+            elif isinstance(event, QuotesEvent):
+                self.quote = event.last or self.quote
+                self._on_packets(event.quotes)
+            elif isinstance(event, Gap):
+                self._on_gap(event)
+            elif self.inference is not None:
+                self.inference = aggressor.note_alive(self.inference, event.receive_ns)
+        self._end_run()
+        return self._parts[0] if len(self._parts) == 1 else Trades.concat(self._parts)
+
+    def _end_run(self) -> None:
+        """Infer what single packets that followed each other say."""
+        run, self._run = self._run, []
+        if not run:
+            return
+        self.quote = run[-1]
+        if len(run) > FEW_QUOTES:
+            self._on_packets(QuoteArrays.of(run))
+            return
+        self._hear(run[-1].event_ns)
+        if self.inference is None:
+            return
+        for quote in run:
+            self.inference, found = aggressor.infer(self.inference, quote)
+            if isinstance(found, Gap):
+                self.gaps.append(found)
+            elif found is not None:
+                self._parts.append(found)
+        self._go_on_after(run[-1].source_seq, run[-1].event_ns, self.inference.session_ns)
+
+    def _on_packets(self, quotes: QuoteArrays) -> None:
+        if not len(quotes):
+            return
+        event_ns = int(quotes.event_ns[-1])
+        self._hear(event_ns)
+        if self.inference is None:
+            return
+        self.inference, trades, gaps = aggressor.infer_many(self.inference, quotes)
+        self._parts.append(trades)
+        self.gaps += gaps
+        self._go_on_after(int(quotes.source_seq[-1]), event_ns, self.inference.session_ns)
+
+    def _on_trades(self, trades: Trades) -> None:
+        if not len(trades):
+            return
+        self._parts.append(trades)
+        event_ns = int(trades.event_ns[-1])
+        self._hear(event_ns)
+        session_ns = int(self._calendar.session_open(trades.event_ns[-1:])[0])
+        self._go_on_after(int(trades.source_seq[-1]), event_ns, session_ns)
+
+    def _on_gap(self, gap: Gap) -> None:
+        if self.inference is None:
+            self.gaps.append(gap)
+            self._hear(gap.end_ns)
+        else:
+            # The next packet's counter says whether anything was missed, and how much.
+            self.inference = aggressor.mark_gap(self.inference, gap.cause)
+
+    def _hear(self, event_ns: int) -> None:
+        self.latest_ns = event_ns if self.latest_ns is None else max(self.latest_ns, event_ns)
+
+    def _go_on_after(self, source_seq: int, event_ns: int, session_ns: int) -> None:
+        self.resume = ResumePoint(source_seq, event_ns, session_ns)
+
+
+def _fragments(
+    instrument: Instrument, calendar: Calendar, trades: Trades, gaps: Sequence[Gap]
+) -> Bars:
+    """Return the minutes that trades and gaps contribute."""
+    level_size = instrument.tick_size
+    made, _ = aggregate(trades, MINUTE, calendar, level_size)
+    if gaps:
+        made = merge(gap_bars(gaps, MINUTE, calendar, level_size), made)
+    return replace(made, origin=BASE_ORIGIN)
+
+
+def _count(
+    marks: Checkpoint,
+    trades: Trades,
+    gaps: Sequence[Gap],
+    fragments: Bars,
+    calendar: Calendar,
+) -> Checkpoint:
+    """Return the session's counters after trades and gaps; a newer session starts them anew."""
+    session_ns = int(fragments.session_ns[-1])
+    if session_ns > marks.session_ns:
+        marks = replace(
+            marks,
+            session_ns=session_ns,
+            first_ns=int(np.iinfo(np.int64).max),
+            gaps=0,
+            provenance=Provenance(),
+            totals=SessionTotals(),
+        )
+    if len(trades):
+        marks = replace(
+            marks, receive_ns=int(trades.receive_ns[-1]), last_price=int(trades.price[-1])
+        )
+    if int(fragments.session_ns[0]) != marks.session_ns or session_ns != marks.session_ns:
+        # Late trades of an earlier session count in their bars, not in today's counters.
+        trades = trades.take(calendar.session_open(trades.event_ns) == marks.session_ns)
+        ends = calendar.session_open(np.array([gap.end_ns for gap in gaps], np.int64)).tolist()
+        gaps = [gap for gap, end in zip(gaps, ends, strict=True) if end == marks.session_ns]
+        fragments = fragments.select(fragments.session_ns == marks.session_ns)
+    provenance = marks.provenance.add_trades(trades)
+    missed = sum(gap.volume for gap in gaps)
+    begins = [int(trades.event_ns.min())] if len(trades) else []
+    begins += [gap.end_ns for gap in gaps]
+    return replace(
+        marks,
+        first_ns=min([marks.first_ns, *begins]),
+        gaps=marks.gaps + len(gaps),
+        provenance=replace(provenance, unattributed=provenance.unattributed + missed),
+        totals=marks.totals.add(fragments),
+    )
+
+
+def _in_open_minutes(gaps: Sequence[Gap], open_bars: Bars) -> tuple[Gap, ...]:
+    """Return the gaps that end in one of these minutes."""
+    if not gaps:
+        return ()
+    minutes = list(zip(open_bars.start_ns.tolist(), open_bars.end_ns.tolist(), strict=True))
+    return tuple(gap for gap in gaps if any(a <= gap.end_ns < b for a, b in minutes))
+
+
+def _versioned(bars: Bars, version: int) -> Bars:
+    return bars.with_columns(version=np.full(len(bars), version, np.int64))
