@@ -20,7 +20,7 @@ import numpy as np
 
 from dashboard.domain.bars import I64, BarKind, Bars, BarSpec
 from dashboard.domain.footprint import sum_levels
-from dashboard.domain.merge import collapse, find_runs, last_index, require_exact
+from dashboard.domain.merge import collapse, find_runs, last_index, require_exact, run_lengths
 from dashboard.domain.quote import Gap
 from dashboard.domain.trade import Trades
 from dashboard.errors import ViewNotPossibleError
@@ -237,15 +237,14 @@ def _open_by_range(trades: Trades, size: int, held: Carry | None) -> Sequence[in
 
 def _open_by_delta(trades: Trades, size: int, held: Carry | None) -> Sequence[int]:
     """Return the trades that open a bar of `size` absolute delta: those after a completing one."""
-    joins = held is not None and abs(held.delta) < size
-    delta = held.delta if held and joins else 0
-    opens = [] if joins else [0]
-    for i, signed in enumerate((trades.size * trades.side).tolist(), 1):
-        delta += signed
+    delta = held.delta if held else size  # without a held bar as after a complete one
+    opens = []
+    for i, signed in enumerate((trades.size * trades.side).tolist()):
         if delta >= size or -delta >= size:
             opens.append(i)
             delta = 0
-    return opens if delta or not opens or opens[-1] < len(trades) else opens[:-1]
+        delta += signed
+    return opens
 
 
 _OPENS: Mapping[BarKind, Callable[[Trades, int, Carry | None], Sequence[int]]] = {
@@ -280,8 +279,8 @@ def _build_fragments(trades: Trades, cut: _Cut, spec: BarSpec, level_size: int) 
     if size.sum(dtype=np.float64) >= _VOLUME_LIMIT:
         msg = "These trades hold more volume than can be summed exactly; load fewer at once."
         raise ViewNotPossibleError(msg)
-    first = cut.first
-    last = np.append(first[1:], len(size)) - 1
+    first, runs = cut.first, run_lengths(cut.first, len(size))
+    last = first + runs - 1
     signed = size * side
     unknown = None if side.all() else size * (side == 0)
     start, end = event[first], event[last]
@@ -293,15 +292,15 @@ def _build_fragments(trades: Trades, cut: _Cut, spec: BarSpec, level_size: int) 
         ordinal=cut.ordinal,
         start_ns=start,
         end_ns=end,
-        trades=last - first + 1,
+        trades=runs,
         last_seq=np.maximum.reduceat(seq, first),
         **_sum_sides(size, signed, unknown, first),
-        **_trace_path(price, signed, first, last),
+        **_trace_path(price, signed, first, runs),
     )
     require_exact(bars)  # before the products it is about
     return bars.with_columns(
-        **_sum_moments(price, size, first, last),
-        **_build_levels(price, [size, signed, unknown], last - first + 1, level_size),
+        **_sum_moments(price, size, first, runs),
+        **_build_levels(price, [size, signed, unknown], runs, level_size),
     )
 
 
@@ -320,9 +319,9 @@ def _split_sides(known: I64, delta: I64) -> tuple[I64, I64]:
     return known - ask, ask
 
 
-def _trace_path(price: I64, signed: I64, first: I64, last: I64) -> dict[str, I64]:
+def _trace_path(price: I64, signed: I64, first: I64, runs: I64) -> dict[str, I64]:
     """Return OHLC and what the running delta did, of each fragment."""
-    runs = last - first + 1
+    last = first + runs - 1
     path = np.cumsum(signed)
     begin = path[first] - signed[first]
     end = path[last]
@@ -345,9 +344,9 @@ def _trace_path(price: I64, signed: I64, first: I64, last: I64) -> dict[str, I64
     }
 
 
-def _sum_moments(price: I64, size: I64, first: I64, last: I64) -> dict[str, Any]:
+def _sum_moments(price: I64, size: I64, first: I64, runs: I64) -> dict[str, Any]:
     """Return the VWAP moments about each fragment's first price."""
-    distance = price - np.repeat(price[first], last - first + 1)
+    distance = price - np.repeat(price[first], runs)
     weighted = distance * size
     # float64 times float64: squares may leave 64 bits; each term below 2**53 is exact.
     squares = np.multiply(weighted, distance, dtype=np.float64)

@@ -292,6 +292,8 @@ class Bars:
 
     def take(self, start: int, stop: int) -> Bars:
         """Return bars start..stop-1 (a contiguous range, like a slice without negative indices)."""
+        if start == 0 and stop == len(self):
+            return self
         first, last = int(self.offsets[start]), int(self.offsets[stop])
         columns: dict[str, Any] = {n: getattr(self, n)[start:stop] for n in BAR_COLUMNS}
         columns |= {n: getattr(self, n)[first:last] for n in LEVEL_COLUMNS}

@@ -43,8 +43,11 @@ def merge(a: Bars, b: Bars) -> Bars:
     start = int(np.searchsorted(keys, ends[0], side="left"))
     stop = int(np.searchsorted(keys, ends[1], side="right"))
     middle = collapse(Bars.concat([a.take(start, stop), b])) if start < stop else b
-    parts = [p for p in (a.take(0, start), middle, a.take(stop, len(a))) if len(p)]
-    return blank_absent(Bars.concat(parts) if len(parts) > 1 else middle, origin)
+    before = [a.take(0, start)] if start else []
+    after = [a.take(stop, len(a))] if stop < len(a) else []
+    if before or after:
+        middle = Bars.concat([*before, middle, *after])
+    return blank_absent(middle, origin)
 
 
 def combine(bars: Bars, spec: BarSpec) -> Bars:
@@ -101,6 +104,14 @@ def find_runs(keys: I64) -> I64:
     return np.flatnonzero(np.concatenate([np.ones(1, np.bool_), keys[1:] != keys[:-1]]))
 
 
+def run_lengths(first: I64, count: int) -> I64:
+    """Return the lengths of runs that begin at `first` and fill `count` rows."""
+    lengths = np.empty_like(first)
+    np.subtract(first[1:], first[:-1], out=lengths[:-1])
+    lengths[-1] = count - first[-1]
+    return lengths
+
+
 def last_index(flags: BOOL, last: I64) -> I64:
     """Return the last flagged row of each run, given each run's last row; every run has one."""
     flagged = np.flatnonzero(flags)
@@ -125,6 +136,8 @@ def require_exact(bars: Bars) -> Bars:
 
 def blank_absent(bars: Bars, origin: BarOrigin) -> Bars:
     """Return the bars with that origin, columns that their source cannot know set to zero."""
+    if bars.origin == origin and not origin.absent:
+        return bars
     columns: dict[str, Any] = {"origin": origin}
     for name in origin.absent:
         for column in BAR_COLUMNS:
@@ -140,7 +153,7 @@ def _join_rows(rows: Bars, first: I64) -> Bars:
     bar has any, and they move no delta.
     """
     traded = (rows.trades > 0) | (rows.traded_volume > 0)
-    runs = np.diff(first, append=len(rows))
+    runs = run_lengths(first, len(rows))
     priced = traded | np.repeat(~np.logical_or.reduceat(traded, first), runs)
     if priced.all():
         columns = _join_priced(rows, first)
@@ -157,7 +170,7 @@ def _join_rows(rows: Bars, first: I64) -> Bars:
 
 def _join_priced(rows: Bars, first: I64) -> dict[str, Any]:
     """Return the columns that trades make, of runs of rows with trades (or all without)."""
-    runs = np.diff(first, append=len(rows))
+    runs = run_lengths(first, len(rows))
     last = first + runs - 1
     path = np.cumsum(rows.delta)  # running delta at each row's end
     before = path - rows.delta
@@ -209,10 +222,10 @@ def _join_moments(rows: Bars, first: I64, runs: I64) -> dict[str, Any]:
 
 def _join_levels(rows: Bars, first: I64) -> dict[str, Any]:
     """Return offsets and level columns of runs of rows."""
-    edges = rows.offsets[np.append(first, len(rows))]
+    runs = run_lengths(rows.offsets[first], len(rows.level_price))
     offsets, level, _, sums = sum_levels(
         rows.level_price // rows.level_size,
-        np.diff(edges),
+        runs,
         [rows.level_bid, rows.level_ask, rows.level_unknown, rows.level_trades],
     )
     names = ("level_bid", "level_ask", "level_unknown", "level_trades")
