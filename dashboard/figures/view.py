@@ -17,6 +17,7 @@ from decimal import Decimal
 from typing import Any, Self
 
 from dashboard.domain.bars import BarSpec
+from dashboard.domain.imbalance import PRESETS
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.level import auto_level_size
 from dashboard.errors import InputError
@@ -28,6 +29,7 @@ __all__ = [
     "ViewErrors",
     "ViewSettings",
     "defaults_for",
+    "figure_hash",
     "fits_tick",
     "layer_options",
     "resolve_level",
@@ -41,7 +43,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "cells": ("bidask", "delta", "total", "profile"),
     "unit": ("lots", "qty"),
     "heat": ("session", "bar", "visible", "off"),
-    "preset": ("standard", "tradingview", "ninjatrader", "atas", "flowsurface"),
+    "preset": tuple(PRESETS),
     "profile": ("session", "visible", "off"),
     "va": ("one-row", "cbot", "tradingview"),
     "cvd": ("session", "continuous", "off"),
@@ -49,11 +51,6 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "palette": ("default", "colour-blind"),
 }
 """The closed vocabularies, in the order in which a control offers them."""
-
-PRESET_RATIOS: Mapping[str, float] = {"ninjatrader": 1.5}
-"""Ratio that a preset brings where it is not `STANDARD_RATIO` (formulas.md 5)."""
-
-STANDARD_RATIO = 3.0
 
 _DECIMAL = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 _WHOLE = re.compile(r"[0-9]{1,9}", re.ASCII)
@@ -210,7 +207,7 @@ class ViewSettings:
     inbar: bool = _switch(default=True)
     poc: bool = _switch(default=True)
     imb: bool = _switch(default=True)
-    ratio: float = _setting(STANDARD_RATIO, _read_ratio, "a number from 1.1 to 20")
+    ratio: float = _setting(3.0, _read_ratio, "a number from 1.1 to 20")
     minvol: str = _setting(AUTO, _read_min_volume, "auto, or a whole number from 0")
     stacks: bool = _switch(default=True)
     stack: int = _whole(3, 2, 10)
@@ -309,7 +306,7 @@ FIELD_NAMES: tuple[str, ...] = tuple(_RULES)
 
 def preset_ratio(preset: str) -> float:
     """Return the imbalance ratio that a preset brings."""
-    return PRESET_RATIOS.get(preset, STANDARD_RATIO)
+    return float(PRESETS[preset].ratio)
 
 
 def defaults_for(instrument: Instrument) -> ViewSettings:
@@ -428,9 +425,20 @@ def view_hash(
     Returns:
         16 hex digits.
     """
-    parts = [str(getattr(settings, name)) for name in _HASHED]
-    parts += [str(generation), str(anchor_session_ns), *(str(item) for item in extra)]
-    return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=8).hexdigest()
+    parts = [getattr(settings, name) for name in _HASHED]
+    return _digest([*parts, generation, anchor_session_ns, *extra])
+
+
+def figure_hash(
+    settings: ViewSettings, generation: int, anchor_session_ns: int, layout_epoch: int
+) -> str:
+    """Return the name of a view's bar positions: equal hashes mean the same bar at the same x.
+
+    A view whose level size, unit or marks changed has another `view_hash` over the same positions.
+    """
+    names = ("symbol", "bar", "session", "from_date", "to_date")
+    parts = [getattr(settings, name) for name in names]
+    return _digest([*parts, generation, anchor_session_ns, layout_epoch])
 
 
 def layer_options(settings: ViewSettings) -> dict[str, object]:
@@ -450,6 +458,12 @@ def layer_options(settings: ViewSettings) -> dict[str, object]:
         "vwap": settings.vwap,
         "cvd": settings.cvd,
     }
+
+
+def _digest(parts: Iterable[object]) -> str:
+    """Return 16 hex digits that name a list of values."""
+    text = "\x1f".join(map(str, parts))
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 def _text_of(value: object) -> str:
