@@ -95,7 +95,7 @@ class SimulatorFeed:
         self._pending: list[FeedEvent] = []
         self._preparing = False
         self._told_ns = 0
-        self._book_second = 0
+        self._book_seconds: dict[str, int] = {}
 
     def instruments(self) -> Sequence[Instrument]:
         """Instruments that this feed will deliver."""
@@ -218,11 +218,13 @@ class SimulatorFeed:
             if all(cursor.due_ns() > now_ns - _BEHIND_NS for cursor in self._cursors):
                 self._preparing = False
                 events.append(StateChange(FeedState.LIVE))
-        elif now_ns // SECOND_NS > self._book_second:
-            newest = {e.symbol: e for e in events if isinstance(e, TradesEvent)}
-            if newest:
-                self._book_second = now_ns // SECOND_NS
-                events += [self._book(event) for event in newest.values()]
+        else:
+            newest = {event.symbol: event for event in events if isinstance(event, TradesEvent)}
+            for symbol, event in newest.items():
+                second = int(event.trades.event_ns[-1]) // SECOND_NS
+                if self._book_seconds.get(symbol) != second:
+                    self._book_seconds[symbol] = second
+                    events.append(self._book(event))
         return events
 
     def _book(self, event: TradesEvent) -> Quote:
