@@ -152,11 +152,13 @@ def derive(
             it. A frame of another view is ignored.
     """
     bars = snapshot.bars
-    lots = _in_lots(snapshot, settings, previous)
-    extra = (snapshot.layout_epoch, bars.level_size, bars.spec, lots)
-    view = view_hash(settings, snapshot.generation, snapshot.anchor_session_ns, extra)
-    kept = previous if previous is not None and previous.view == view else None
+    kept = None
+    if previous is not None and previous.view == _name(snapshot, settings, lots=previous.lots):
+        kept = previous
     first = 0 if kept is None else _first_changed(kept.bars, bars)
+    lots = _in_lots(snapshot, settings, first if kept is not None and kept.lots else 0)
+    if kept is not None and kept.lots != lots:
+        kept, first = None, 0
     if kept is not None and first == len(kept) == len(bars):
         return replace(kept, snapshot=snapshot, settings=settings)
     if kept is not None and 0 <= len(kept) - 1 <= first:
@@ -168,7 +170,7 @@ def derive(
     return ViewFrame(
         snapshot=snapshot,
         settings=settings,
-        view=view,
+        view=_name(snapshot, settings, lots=lots),
         figure=figure_hash(
             settings, snapshot.generation, snapshot.anchor_session_ns, snapshot.layout_epoch
         ),
@@ -218,18 +220,16 @@ def _derive(
 def _marked(bars: Bars, rule: ImbalanceRule) -> tuple[dict[str, NDArray[Any]], list[Zone]]:
     """Return POC, bar VWAP and the levels' marks, and the stacks (bars counted from 0)."""
     buy, sell = diagonal_imbalances(bars, rule)
-    poc = bar_pocs(bars)
-    marks = np.zeros(len(buy), np.uint8)
-    for bit, flags in (
-        (BUY, buy),
-        (SELL, sell),
-        (BUY_STACK, stacked_levels(bars, buy, rule.stack)),
-        (SELL_STACK, stacked_levels(bars, sell, rule.stack)),
-        (POC, bars.level_price == np.repeat(poc, np.diff(bars.offsets))),
-    ):
-        marks[flags] |= bit
     stacks = stacked_zones(bars, buy, sell, rule.stack)
     zones = [Zone(stack.bar, stack.low, stack.high, stack.side) for stack in stacks]
+    poc = bar_pocs(bars)
+    marks = np.zeros(len(buy), np.uint8)
+    marks[buy] |= BUY
+    marks[sell] |= SELL
+    marks[bars.level_price == np.repeat(poc, np.diff(bars.offsets))] |= POC
+    if zones:
+        marks[stacked_levels(bars, buy, rule.stack)] |= BUY_STACK
+        marks[stacked_levels(bars, sell, rule.stack)] |= SELL_STACK
     return {"poc": poc, "bar_vwap": bar_vwap(bars), "marks": marks}, zones
 
 
@@ -409,11 +409,22 @@ def _first_changed(old: Bars, new: Bars) -> int:
     return count if same.all() else int(same.argmin())
 
 
-def _in_lots(snapshot: Snapshot, settings: ViewSettings, previous: ViewFrame | None = None) -> bool:
-    """Return whether the display unit is lots: wanted, and dividing every size of the view."""
-    lot, bars = snapshot.instrument.lot_size, snapshot.bars
+def _name(snapshot: Snapshot, settings: ViewSettings, *, lots: bool) -> str:
+    """Return the view's hash: with all that numbers and positions depend on besides settings."""
+    bars = snapshot.bars
+    extra = (snapshot.layout_epoch, bars.level_size, bars.spec, lots)
+    return view_hash(settings, snapshot.generation, snapshot.anchor_session_ns, extra)
+
+
+def _in_lots(snapshot: Snapshot, settings: ViewSettings, first: int) -> bool:
+    """Return whether the display unit is lots: wanted, and dividing every size of the view.
+
+    Bars before `first` are known to divide.
+    """
+    lot = snapshot.instrument.lot_size
     if settings.unit != "lots" or lot <= 1:
         return False
+    bars = snapshot.bars.take(first, len(snapshot.bars))
     sizes = (bars.level_bid, bars.level_ask, bars.level_unknown, bars.unattributed_volume)
     return not any((size % lot).any() for size in sizes)
 

@@ -329,7 +329,7 @@ def _tags(frame: ViewFrame, settings: ViewSettings, first: int, last: int) -> li
         val, vah, _ = profile.value_area(settings.vashare, ValueArea(settings.va))
         tags += [("VAH", vah, "vah"), ("POC", profile.poc, "poc"), ("VAL", val, "val")]
     if settings.vwap and "vwap" not in frame.bars.origin.absent:
-        tags.append(("VW", *_floats(frame.vwap[last : last + 1]), "vwap"))
+        tags.append(("VW", _floats(frame.vwap[last : last + 1])[0], "vwap"))
     if settings.prevclose and frame.snapshot.previous_close is not None:
         tags.append(("PC", frame.snapshot.previous_close, "secondary"))
     since = since_text(frame.snapshot)
@@ -345,7 +345,7 @@ def _tags(frame: ViewFrame, settings: ViewSettings, first: int, last: int) -> li
 
 
 def since_text(snapshot: Snapshot) -> str:
-    """Return "since 11:02" when the data of the live session begins later than it opened, else ""."""
+    """Return "since 11:02" where live data begins a minute or more after its session's open."""
     live = snapshot.live
     if live is None or live.first_ns - live.session_ns < 60_000_000_000 or not live.first_ns:
         return ""
