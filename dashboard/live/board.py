@@ -12,6 +12,7 @@ import logging
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -111,10 +112,12 @@ class DiskcacheBoard:
 
     def _decoded(self, decode: Callable[[bytes], _T], data: bytes) -> _T | None:
         try:
-            return decode(data)
+            value = decode(data)
         except CorruptStoreError as error:
-            self._report("read", error)
+            self._report("decode", error)
             return None
+        self._faults.pop("decode", None)
+        return value
 
     def _read(self, key: str) -> bytes | None:
         try:
@@ -133,18 +136,17 @@ class DiskcacheBoard:
             self._write_or_renew(write)
         except (*_BROKEN, diskcache.Timeout) as error:
             self._report("publish", error)
-            self.close()
         else:
-            self._faults.pop("publish", None)
+            self._faults.clear()
 
     def _write_or_renew(self, write: Callable[[diskcache.Cache], None]) -> None:
         try:
             write(self._open())
-        except diskcache.Timeout:
-            # Busy, or the disk is full: a new file would not help.
+        except (OSError, diskcache.Timeout):
+            # Busy, or not ours to write: a new file would not help.
             raise
         except _BROKEN as error:
-            self._report("publish", error)
+            self._report("renew", error)
             with self._lock:
                 self._forget()
                 self._delete()
@@ -160,11 +162,26 @@ class DiskcacheBoard:
                 self._forget()
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
                 self._directory.chmod(0o700)
+                self._require_free()
                 self._cache = diskcache.Cache(
                     str(self._directory), timeout=self._timeout_s, disk=SafeDisk, **SETTINGS
                 )
                 self._opened = self._identity()
             return self._cache
+
+    def _require_free(self) -> None:
+        """Raise Timeout when another process holds the database: diskcache would wait a minute."""
+        if self._identity() is None:
+            return
+        path = self._directory / DBNAME
+        with closing(sqlite3.connect(path, self._timeout_s, isolation_level=None)) as db:
+            try:
+                db.execute("BEGIN IMMEDIATE")
+                db.execute("ROLLBACK")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                    raise
+                raise diskcache.Timeout(str(error)) from error
 
     def _identity(self) -> _Identity | None:
         try:
