@@ -1,8 +1,8 @@
 """What the canvas layer gets: one view's bars as compact columns (docs/ARCHITECTURE.md).
 
 The contract's names are short because they travel four times a second. Every number and flag is
-final here; the layer adds nothing but pixels. Called by the API for beats and by whoever shows
-stored bars; `encode_frame` is the cheap half for callers that keep frames.
+final here; the layer adds nothing but pixels. Called by whoever answers beats and shows stored bars, with
+the frame that `frame.derive` made.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dashboard.domain.profile import Profile, ValueArea, build_profile
 from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.trade import NO_PRICE
 from dashboard.errors import InputError
-from dashboard.figures.frame import ViewFrame, derive
+from dashboard.figures.frame import ViewFrame
 from dashboard.figures.labels import clock
 from dashboard.figures.view import ViewSettings
 
@@ -29,7 +29,6 @@ __all__ = [
     "Window",
     "build_payload",
     "clip_window",
-    "encode_frame",
     "feed_state",
     "mode_of",
     "profile_of",
@@ -60,18 +59,6 @@ _ABSENT = {"max": "max_delta", "min": "min_delta", "n": "trades"}
 
 
 def build_payload(
-    snapshot: Snapshot,
-    settings: ViewSettings,
-    window: Window | None = None,
-    since: int = 0,
-    known: str = "",
-    now_ns: int = 0,
-) -> dict[str, Any]:
-    """Return the payload of a snapshot: `derive` and `encode_frame` in one."""
-    return encode_frame(derive(snapshot, settings), settings, window, since, known, now_ns)
-
-
-def encode_frame(
     frame: ViewFrame,
     settings: ViewSettings,
     window: Window | None = None,
