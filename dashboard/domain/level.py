@@ -6,7 +6,7 @@ Called by `figures.view` when the level size is "auto". Regrouping levels is `fo
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import chain, count
 
 ROW_PX = 14
 """Height from which a row shows its numbers in full."""
@@ -49,10 +49,9 @@ def auto_level_size(
 
 
 def level_sizes(tick_size: int) -> Iterator[int]:
-    """Yield the sizes that auto chooses from, in price units, rising without end."""
-    yield from (step * tick_size for step in _STEPS)
-    for power in count():
-        yield from (step * 10**power * tick_size for step in (100, 200, 250, 500))
+    """Return the sizes that auto chooses from, in price units, rising without end."""
+    beyond = (step * 10**power for power in count() for step in (100, 200, 250, 500))
+    return (step * tick_size for step in chain(_STEPS, beyond))
 
 
 def _row_px(level_size: int, span: int, pane_px: float) -> float:
