@@ -250,6 +250,8 @@ class Bars:
         if not bars:
             msg = "concat needs at least one part"
             raise ValueError(msg)
+        if len(bars) == 1:
+            return bars[0]
         columns: dict[str, Any] = {
             n: np.concatenate([getattr(b, n) for b in bars]) for n in BAR_COLUMNS + LEVEL_COLUMNS
         }

@@ -1,7 +1,7 @@
 """Tapes, a calendar and a slow oracle for the tests of bars.
 
-`plain_bars` makes footprints by the book: dicts and loops, a trade at a time, nothing shared with the
-code under test. `rows_of` puts `Bars` into the same shape, so that a test compares two lists.
+`plain_bars` makes footprints by the book: dicts and loops, a trade at a time, nothing shared with
+the code under test. `rows_of` puts `Bars` into the same shape, so that a test compares two lists.
 """
 
 from __future__ import annotations
