@@ -48,6 +48,7 @@ BATCH: Final = 10_000
 _QUANTUM_NS: Final = 20_000_000
 _BEHIND_NS: Final = SECOND_NS
 _CATCHING_UP_NS: Final = 5 * SECOND_NS
+_AHEAD_NS: Final = 60 * SECOND_NS
 _PACKET_RATES: Final = (0.5, 4.0)
 _TRADE_RATE: Final = 50_000.0
 
@@ -104,12 +105,12 @@ class SimulatorFeed:
     def start(self, resume: Mapping[str, ResumePoint]) -> None:
         """Find each instrument's place: after its stored data, or five sessions back.
 
-        A missed stretch is told in full up to 200,000 events and five sessions; a longer one
-        becomes a gap, and the feed goes on at now.
+        A missed stretch is told in full up to five sessions and, above `PREFILL_RATE`, 200,000
+        events; a longer one becomes a gap, and the feed goes on at now.
         """
         now_ns = self._clock.now_ns()
         self._cursors, self._pending = [], []
-        causes = []
+        causes, notices = [], []
         for instrument in self._instruments:
             point = resume.get(instrument.symbol, ResumePoint())
             if point.event_ns == 0:
@@ -119,10 +120,13 @@ class SimulatorFeed:
                 cursor = self._resume(instrument.symbol, point, now_ns)
                 if now_ns - cursor.due_ns() > _CATCHING_UP_NS:
                     causes.append("Catching up with the simulated market…")
+                if point.event_ns - now_ns > _AHEAD_NS:
+                    minutes = round((point.event_ns - now_ns) / (60 * SECOND_NS))
+                    notices.append(f"The stored data is {minutes} min ahead of the clock.")
             self._cursors.append(cursor)
         self._preparing = bool(causes)
         state = FeedState.PREPARING if causes else FeedState.LIVE
-        self._pending.append(StateChange(state, causes[0] if causes else ""))
+        self._pending.insert(0, StateChange(state, next(iter(causes + notices), "")))
 
     def poll(self, timeout_s: float) -> Sequence[FeedEvent]:
         """Return what is due, waiting at most `timeout_s` where nothing is.
@@ -161,9 +165,11 @@ class SimulatorFeed:
 
     def _resume(self, symbol: str, point: ResumePoint, now_ns: int) -> Cursor:
         cursor = self._find(symbol, point)
-        missed_sessions = session_of(now_ns) - cursor.session
-        if missed_sessions <= CATCH_UP_SESSIONS and (
-            cursor.count_until(now_ns, CATCH_UP_EVENTS) <= CATCH_UP_EVENTS
+        recent = session_of(now_ns) - cursor.session <= CATCH_UP_SESSIONS
+        # What an empty store would be filled with is never too much: the filling may be killed too.
+        if recent and (
+            cursor.source.rate <= PREFILL_RATE
+            or cursor.count_until(now_ns, CATCH_UP_EVENTS) <= CATCH_UP_EVENTS
         ):
             return cursor
         cursor = Cursor.at_time(self._source(symbol, self._rate), now_ns)

@@ -117,10 +117,11 @@ def generator(
         session: Number of the session since the epoch, may be negative.
         block: Piece of the session, 0 or more.
     """
-    words = 0xFFFF_FFFF_FFFF_FFFF
-    key = [seed & words, (crc32(symbol.encode()) << 8) | stream]
-    # The first counter word is the one that drawing itself counts up.
-    return np.random.Generator(np.random.Philox(key=key, counter=[0, 0, block, session & words]))
+    key = np.array([seed, (crc32(symbol.encode()) << 8) | stream], np.uint64)
+    # The first counter word is the one that drawing itself counts up. Two's complement keeps
+    # sessions before 1970 apart from those after.
+    counter = np.array([0, 0, block, session], np.int64).view(np.uint64)
+    return np.random.Generator(np.random.Philox(key=key, counter=counter))
 
 
 def session_of(instant_ns: int) -> int:

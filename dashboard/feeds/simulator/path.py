@@ -129,7 +129,7 @@ def _hour_shape() -> F64:
         0.62
         + 1.9 * np.exp(-minute / 10)
         + 0.7 * np.exp(-minute / 55)
-        + 0.9 * np.exp(-(MINUTES - minute) / 22)
+        + 1.2 * np.exp(-(MINUTES - minute) / 22)
     )
     shape /= shape.mean()
     return shape
@@ -195,18 +195,21 @@ def _bend(path: F64, first: float, last: float, variance: F64) -> F64:
 def _build_walls(rng: np.random.Generator, listing: Listing, mid: F64) -> I8:
     """Cut the path at resting walls, in place, and return where one stands at the touch.
 
-    A wall holds one round price for one to five minutes: excursions through it are flattened, so
-    volume is traded there without progress. In its last ten seconds it gives way and the price
-    catches up with where it would have been.
+    A wall holds one round price for one to five minutes, one wall at a time: excursions through it
+    are flattened, so volume is traded there without progress. In its last ten seconds it gives way
+    and the price catches up with where it would have been.
     """
     wall = np.zeros(STEPS, np.int8)
     fade = 10 * PER_SECOND
-    count = int(rng.poisson(MINUTES / 9))
-    starts = rng.integers(2 * PER_MINUTE, STEPS - 8 * PER_MINUTE, count)
+    count = int(rng.poisson(MINUTES / 8))
+    starts = np.sort(rng.integers(2 * PER_MINUTE, STEPS - 8 * PER_MINUTE, count))
     lengths = rng.integers(PER_MINUTE, 5 * PER_MINUTE, count)
     sides = rng.choice([-1, 1], count)
+    free = 0
     for start, length, side in zip(starts, lengths, sides, strict=True):
-        stop = start + length
+        if start < free:
+            continue
+        free = stop = start + length
         stretch = mid[start:stop] * side
         level = np.ceil(np.quantile(stretch, 0.8) / listing.wall_grid) * listing.wall_grid
         hold = np.minimum(1.0, np.arange(1, length + 1) / fade)
@@ -214,7 +217,9 @@ def _build_walls(rng: np.random.Generator, listing: Listing, mid: F64) -> I8:
         # Half a tick before the wall's price: with a spread of one the touch stands on it.
         excess = np.maximum(stretch - (level - 0.5), 0.0)
         mid[start:stop] = (stretch - excess * hold) * side
-        wall[start:stop][(excess > 0) & (hold == 1.0)] = side
+        held = (excess > 0) & (hold == 1.0)
+        # A step stands at the wall when it begins and ends there.
+        wall[start : stop - 1][held[:-1] & held[1:]] = side
     return wall
 
 
