@@ -270,6 +270,8 @@ class _Rate:
     def count(self, updates: int, now_ns: int) -> None:
         """Add updates that came now."""
         second = now_ns // 1_000_000_000
+        if self.seconds and second < self.seconds[-1][0]:
+            self.seconds.clear()  # the clock was set back
         if self.seconds and self.seconds[-1][0] == second:
             updates += self.seconds.pop()[1]
         self.seconds.append((second, updates))
@@ -278,11 +280,11 @@ class _Rate:
 
     def per_second(self, now_ns: int) -> float:
         """Return the mean of the last ten seconds (of fewer just after the first update)."""
-        oldest = now_ns // 1_000_000_000 - RATE_S
-        recent = [entry for entry in self.seconds if entry[0] > oldest]
+        second = now_ns // 1_000_000_000
+        recent = [entry for entry in self.seconds if 0 <= second - entry[0] < RATE_S]
         if not recent:
             return 0.0
-        return sum(count for _, count in recent) / (now_ns // 1_000_000_000 - recent[0][0] + 1)
+        return sum(count for _, count in recent) / (second - recent[0][0] + 1)
 
 
 def _first_version(on_board: int, stored: int) -> int:
