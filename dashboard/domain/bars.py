@@ -163,7 +163,8 @@ class Bars:
         session_ns: Open instant of the bar's session (its id).
         ordinal: Place in the session: time bars floor((t - open) / interval), which may be negative
             before the open and skips empty intervals; other bars 0, 1, 2, ...
-        start_ns, end_ns: Time bars: the boundaries; other bars: event time of first and last trade.
+        start_ns, end_ns: Time bars: the boundaries; other bars: event times of the trades that
+            arrived first and last.
         open, high, low, close: Traded prices, price units, never rounded to levels.
         bid_volume, ask_volume: Size units sold into the bid, bought from the ask.
         unknown_volume: Traded on a price, side not known.
@@ -174,7 +175,7 @@ class Bars:
         delta_since_high, delta_since_low: Delta after the last trade at the bar's high, low.
         vwap_ref, vwap_m1, vwap_m2: Moments about `vwap_ref` (the first trade's price): sum of
             (p - ref) * q, exact; sum of (p - ref)**2 * q as float64 (exact below 2**53).
-        gap: True when data is missing inside the bar.
+        gap: True when data is missing: a gap ended in this bar, having begun in it or earlier.
         last_seq: Newest trade contained (0 when unknown).
         version: Publish version of the bar's last change (0 when not from a store or board).
         offsets: Shape (B + 1,).

@@ -185,6 +185,17 @@ def test_a_bar_that_is_exactly_full_is_complete() -> None:
     assert _bars(rising, "3r").trades.tolist() == [2, 1]
 
 
+@pytest.mark.parametrize(
+    ("text", "size", "opens"),
+    [("10v", 9, False), ("10v", 10, True), ("10delta", 9, False), ("10delta", 10, True)],
+)
+def test_the_carry_knows_whether_the_bar_is_complete(text: str, size: int, opens: bool) -> None:
+    spec, trades = BarSpec.parse(text), tape([(10, size, "S"), (10, 1, "S"), (10, 1, "S")])
+    _, carry = aggregate(trades.take(slice(0, 1)), spec, DAILY, 1)
+    bars, _ = aggregate(trades.take(slice(1, 3)), spec, DAILY, 1, carry)
+    assert bars.ordinal.tolist() == ([1] if opens else [0, 1])
+
+
 def test_a_range_is_counted_in_ticks() -> None:
     trades = tape([(100, 1, "B"), (115, 1, "B"), (116, 1, "B"), (101, 1, "S")])
     assert _bars(trades, "3r", tick_size=5).trades.tolist() == [2, 2]

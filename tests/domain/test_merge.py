@@ -120,9 +120,10 @@ def test_order_of_fragments_is_order_of_arrival() -> None:
 def test_versions_and_seqs_take_the_newest_and_gaps_stay() -> None:
     a = _minutes([(10, 1, "B")]).with_columns(version=np.array([7]), last_seq=np.array([90]))
     b = _minutes([(10, 1, "B")]).with_columns(version=np.array([3]), last_seq=np.array([95]))
-    row = merge(a, b)
-    assert (row.version.tolist(), row.last_seq.tolist(), row.gap.tolist()) == ([7], [95], [False])
-    row = merge(row, _gap(0, 4, 10))
+    for row in (merge(a, b), merge(b, a)):
+        assert (row.version.tolist(), row.last_seq.tolist()) == ([7], [95])
+        assert row.gap.tolist() == [False]
+    row = merge(a, merge(b, _gap(0, 4, 10)))
     assert (row.version.tolist(), row.last_seq.tolist(), row.gap.tolist()) == ([7], [95], [True])
 
 
