@@ -20,9 +20,25 @@ def remove_leftovers(db: sqlite3.Connection, path: Path) -> None:
     """Remove all invisible rows, an import's only when no import is running."""
     with import_lock(path) as no_import_runs:
         if no_import_runs:
-            _drop_unfinished(db, path)
+            drop_unfinished(db, path)
     remove_dropped(db, path)
     finish_pruning(db, path)
+
+
+def drop_unfinished(db: sqlite3.Connection, path: Path) -> None:
+    """Remove what unfinished imports wrote; the caller holds the import lock."""
+    with reading(db, path):
+        if not db.execute("SELECT 1 FROM imports WHERE NOT complete").fetchone():
+            return
+    with writing(db, path):
+        db.execute(
+            "UPDATE sessions SET state = ? WHERE state = ?",
+            (SessionState.DROPPED, SessionState.WRITING),
+        )
+    remove_dropped(db, path)
+    with writing(db, path):
+        db.execute("DELETE FROM imports WHERE NOT complete")
+        db.execute("DELETE FROM instruments WHERE NOT shown")
 
 
 def remove_dropped(db: sqlite3.Connection, path: Path) -> None:
@@ -47,21 +63,6 @@ def finish_pruning(db: sqlite3.Connection, path: Path) -> None:
         with writing(db, path):
             query = "UPDATE sessions SET raw = ? WHERE id = ?"
             db.execute(query, (RawTrades.NONE, session_id))
-
-
-def _drop_unfinished(db: sqlite3.Connection, path: Path) -> None:
-    with reading(db, path):
-        if not db.execute("SELECT 1 FROM imports WHERE NOT complete").fetchone():
-            return
-    with writing(db, path):
-        db.execute(
-            "UPDATE sessions SET state = ? WHERE state = ?",
-            (SessionState.DROPPED, SessionState.WRITING),
-        )
-    remove_dropped(db, path)
-    with writing(db, path):
-        db.execute("DELETE FROM imports WHERE NOT complete")
-        db.execute("DELETE FROM instruments WHERE NOT shown")
 
 
 def _delete_trades(db: sqlite3.Connection, path: Path, session_id: int) -> None:

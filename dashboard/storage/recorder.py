@@ -281,12 +281,12 @@ def _insert_trades(db: sqlite3.Connection, known: _Known, trades: Trades) -> Non
 
 
 def _count_trades(db: sqlite3.Connection, session_id: int, trades: Trades) -> None:
-    """Add trades to their session's totals."""
+    """Add trades to their session's totals; an imported session becomes a recorded one."""
     first_seq = int(trades.seq[0])
     db.execute(
         """UPDATE sessions SET first_ns = min(first_ns, ?), last_ns = max(last_ns, ?),
             trades = trades + ?, volume = volume + ?, raw = ?,
-            first_seq = min(ifnull(first_seq, ?), ?), last_seq = ?
+            first_seq = min(ifnull(first_seq, ?), ?), last_seq = ?, import_id = NULL
         WHERE id = ?""",
         (
             int(trades.event_ns.min()),

@@ -1,0 +1,1 @@
+"""Files of other programs into the store: trade files and the predecessor's database."""
