@@ -1,8 +1,8 @@
 """What the canvas layer gets: one view's bars as compact columns (docs/ARCHITECTURE.md).
 
 The contract's names are short because they travel four times a second. Every number and flag is
-final here; the layer adds nothing but pixels. Called by whoever answers beats and shows stored bars, with
-the frame that `frame.derive` made.
+final here; the layer adds nothing but pixels. Called by whoever answers beats and shows stored
+bars, with the frame that `frame.derive` made.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numpy.typing import NDArray
 
 from dashboard.domain.bars import I64, BarKind
 from dashboard.domain.livestate import FeedMode
-from dashboard.domain.profile import Profile, ValueArea, build_profile
 from dashboard.domain.snapshot import Snapshot
 from dashboard.domain.trade import NO_PRICE
 from dashboard.errors import InputError
 from dashboard.figures.frame import ViewFrame
 from dashboard.figures.labels import clock
 from dashboard.figures.view import ViewSettings
+from dashboard.figures.volume import profile_of
 
 __all__ = [
     "MAX_BARS",
@@ -31,7 +31,6 @@ __all__ = [
     "clip_window",
     "feed_state",
     "mode_of",
-    "profile_of",
     "table_rows",
     "unchanged",
 ]
@@ -172,24 +171,6 @@ def table_rows(frame: ViewFrame, settings: ViewSettings) -> dict[str, str]:
     return rows
 
 
-def profile_of(frame: ViewFrame, settings: ViewSettings, first: int, last: int) -> Profile | None:
-    """Return the volume profile that the view shows, None when it shows none.
-
-    Args:
-        frame: The view's.
-        settings: `profile` says of which bars: the newest session's, or the visible ones.
-        first: First visible position.
-        last: Last visible position.
-    """
-    bars = frame.bars
-    if settings.profile == "off" or not len(bars):
-        return None
-    if settings.profile == "session":
-        first = int(np.searchsorted(bars.session_ns, bars.session_ns[last]))
-        last = int(np.searchsorted(bars.session_ns, bars.session_ns[last], side="right")) - 1
-    return build_profile(bars.take(first, last + 1))
-
-
 def _check_caps(bars: int, cells: int) -> None:
     """Raise InputError when an answer would be too large."""
     if bars > MAX_BARS or cells > MAX_CELLS:
@@ -311,10 +292,9 @@ def _tags(frame: ViewFrame, settings: ViewSettings, first: int, last: int) -> li
     if last < first:
         return []
     tags: list[tuple[str, float | None, str]] = []
-    profile = profile_of(frame, settings, first, last)
-    if profile is not None and len(profile):
-        val, vah, _ = profile.value_area(settings.vashare, ValueArea(settings.va))
-        tags += [("VAH", vah, "vah"), ("POC", profile.poc, "poc"), ("VAL", val, "val")]
+    found = profile_of(frame, settings, first, last)
+    if found is not None:
+        tags += [("VAH", found.vah, "vah"), ("POC", found.poc, "poc"), ("VAL", found.val, "val")]
     if settings.vwap and "vwap" not in frame.bars.origin.absent:
         tags.append(("VW", _floats(frame.vwap[last : last + 1])[0], "vwap"))
     if settings.prevclose and frame.snapshot.previous_close is not None:
