@@ -285,7 +285,7 @@ class FakeFeed:
         self.script = deque(script)
         self.resume: Mapping[str, ResumePoint] | None = None
         self.closed = 0
-        self.on_poll: Callable[[], None] | None = None
+        self.on_poll: Callable[[], object] | None = None
         self._instruments = instruments
         self._clock = clock
 

@@ -46,7 +46,7 @@ __all__ = ["VERSION_JUMP", "Pipeline"]
 
 POLL_S = 0.05
 CYCLE_S = 0.04
-"""Shortest cycle with events: a busy feed is taken in batches, a quiet one at once."""
+"""Shortest cycle: a busy feed is taken in batches, the first event after a pause at once."""
 CHUNK = 4096
 """Most trades and packets of one transaction, so that it stays below 50 ms."""
 CLOSE_NS = 200_000_000
@@ -148,7 +148,8 @@ class Pipeline:
         if self._status.beat() and self._board.version() < self._version:
             # The board was lost. Quiet instruments would be missing until their next trade.
             self._publish_all()
-        if parts == 1:
+        # Also when a feed that has ended answers at once; only a backlog is taken without a pause.
+        if parts <= 1:
             spent_s = (self._clock.now_ns() - began_ns) / 1e9
             # A clock that was set back would make this wait for hours.
             self._clock.sleep(min(CYCLE_S, CYCLE_S - spent_s))

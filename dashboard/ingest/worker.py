@@ -249,7 +249,7 @@ class IngestWorker:
         life.opens = False
         waited = 0.0
         while (seconds is None or waited < seconds) and not life.ended.is_set():
-            pause = TICK_S if seconds is None else min(TICK_S, seconds - waited)
+            pause = self._tick_s if seconds is None else min(self._tick_s, seconds - waited)
             life.ended.wait(pause)
             waited += pause
             life.turns += 1
