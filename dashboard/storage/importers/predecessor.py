@@ -386,11 +386,12 @@ def _notes(
     lots = int(bars.volume.sum()) // instrument.lot_size
     at_ask = int(bars.ask_volume.sum()) // instrument.lot_size
     row_size = f"{instrument.price_of(bars.level_size).normalize():f}"
-    notes = [
+    what = (
         f"{len(bars)} bars of {bars.spec} with rows of {row_size} points: {lots:,} lots, "
-        + f"{at_ask:,} of them at the ask, in {len(bars.level_price):,} level rows.",
-        "Prices are row labels, not traded prices; sides were estimated by the tick rule.",
-    ]
+        f"{at_ask:,} of them at the ask, in {len(bars.level_price):,} level rows."
+    )
+    kind = "Prices are row labels, not traded prices; sides were estimated by the tick rule."
+    notes = [what, kind]
     if not lot_given:
         notes.append(
             f"One lot was taken as {instrument.lot_size} contracts, the predecessor's default."
