@@ -186,11 +186,13 @@
     const one = scene.lod === 1 ? mode : mode === 'bidask' || mode === 'delta' ? 'delta' : 'total';
     const left = scene.snap(cx + scene.slot.ladder);
     const right = scene.snap(cx + scene.slot.ladder + scene.slot.ladderWidth);
+    // A number is shown whole or not at all: "31" for a clipped "−31" would mislead.
+    const whole = scene.showsNumbers && left >= scene.axes.left && right <= scene.axes.bars;
     const flashing = scene.options.flash && scene.options.flash.get(bar.x);
     for (let k = 0; k < bar.levels; k += 1) {
       const span = rowSpan(scene, bar, k);
       if (!span) continue;
-      const row = { k, top: span[0], height: span[1], left, right, marks: scene.marks(bar, k), mid: span[0] + (span[1] - 1) / 2 };
+      const row = { k, top: span[0], height: span[1], left, right, whole, marks: scene.marks(bar, k), mid: span[0] + (span[1] - 1) / 2 };
       scene.count += 1;
       if (one === 'bidask') twoNumbers(scene, bar, row);
       else if (one === 'profile') volumeSplit(scene, bar, row);
@@ -215,7 +217,7 @@
     const ask = textsOf(bar, 'a', scene.room)[k];
     const bidStyle = pick(scene.text.right, bar.b[k], marks & MARK.SELL ? 'sell' : 'plain');
     const askStyle = pick(scene.text.left, bar.a[k], marks & MARK.BUY ? 'buy' : 'plain');
-    if (scene.showsNumbers) {
+    if (row.whole) {
       const y = scene.snap(row.mid + scene.baseline);
       sheet.text(LAYER.NUMBER, bidStyle, spine - 3.5, y, bid);
       sheet.text(LAYER.NUMBER, askStyle, spine + 3.5, y, ask);
@@ -249,10 +251,17 @@
     }
     const text = textsOf(bar, kind, scene.room)[k];
     const value = kind === 'total' ? bar.total[k] : delta;
-    const role = imbalance ? (marks & MARK.BUY ? 'buy' : 'sell') : kind === 'total' ? 'plain' : delta > 0 ? 'up' : 'down';
-    const style = pick(scene.text.center, value, scene.lod === 1 && !imbalance ? 'plain' : role);
-    if (scene.showsNumbers) sheet.text(LAYER.NUMBER, style, (left + right) / 2, scene.snap(row.mid + scene.baseline), text);
+    const style = pick(scene.text.center, value, roleOf(scene, kind, delta, marks));
+    if (row.whole) sheet.text(LAYER.NUMBER, style, (left + right) / 2, scene.snap(row.mid + scene.baseline), text);
     record(scene, bar, row, { [kind]: text, fill, colour: style.colour });
+  }
+
+  /** @param {Scene} scene @param {string} kind @param {number} delta @param {number} marks @returns {string} Style of a single number: a delta has its own sign's colour, also in an imbalance. */
+  function roleOf(scene, kind, delta, marks) {
+    const imbalance = (marks & (MARK.BUY | MARK.SELL)) > 0;
+    if (kind === 'total') return marks & MARK.BUY ? 'buy' : marks & MARK.SELL ? 'sell' : 'plain';
+    if (imbalance) return delta > 0 ? 'buy' : 'sell';
+    return scene.lod === 1 ? 'plain' : delta > 0 ? 'up' : 'down';
   }
 
   /** @param {Scene} scene @param {Bar} bar @param {any} row  Profile cells: bid and ask volume end to end, the total at the right. */
@@ -261,7 +270,8 @@
     const { k, top, left, right, marks } = row;
     const height = row.height - 1 / scene.axes.dpr;
     const unit = bar.top ? (right - left) / bar.top : 0;
-    const parts = [[theme.heat_sell[3], bar.b[k]], [theme.heat_neutral[3], bar.u[k]], [theme.heat_buy[3], bar.a[k]]];
+    const cap = theme.imbalance_cap; // the total may stand on it in an imbalance's colour
+    const parts = [[theme.heat_sell[cap], bar.b[k]], [theme.heat_neutral[cap], bar.u[k]], [theme.heat_buy[cap], bar.a[k]]];
     sheet.fill(LAYER.FILL, theme.blank, left, top, right - left, height);
     let x = left;
     for (const [colour, size] of parts) {
@@ -271,7 +281,7 @@
     const text = textsOf(bar, 'total', scene.room)[k];
     const role = marks & MARK.BUY ? 'buy' : marks & MARK.SELL ? 'sell' : 'plain';
     const style = pick(scene.text.right, bar.total[k], role);
-    if (scene.showsNumbers) sheet.text(LAYER.NUMBER, style, right - 6, scene.snap(row.mid + scene.baseline), text);
+    if (row.whole) sheet.text(LAYER.NUMBER, style, right - 6, scene.snap(row.mid + scene.baseline), text);
     record(scene, bar, row, { total: text, fill: theme.blank, colour: style.colour });
   }
 
@@ -279,7 +289,7 @@
   function record(scene, bar, row, more) {
     if (!scene.cells) return;
     scene.cells.push({
-      x: bar.x, price: bar.p[row.k], marks: row.marks, numbers: scene.showsNumbers,
+      x: bar.x, price: bar.p[row.k], marks: row.marks, numbers: Boolean(row.whole),
       box: [row.left, row.top, row.right - row.left, row.height], ...more,
     });
   }
@@ -316,14 +326,15 @@
     const right = scene.snap(left + slot.ladderWidth);
     const spine = scene.snap((left + right) / 2);
     const half = Math.min(spine - left, right - spine) - 2;
+    const most = Math.max(...bar.b, ...bar.a);
     for (let k = 0; k < bar.levels; k += 1) {
       const span = rowSpan(scene, bar, k);
       if (!span) continue;
       const [top, height] = span;
       const inner = Math.max(1, height - (height >= 6 ? 1 : 0.5));
       const marks = scene.marks(bar, k);
-      const bid = bar.top ? (half * bar.b[k]) / bar.top : 0;
-      const ask = bar.top ? (half * bar.a[k]) / bar.top : 0;
+      const bid = most > 0 ? (half * bar.b[k]) / most : 0;
+      const ask = most > 0 ? (half * bar.a[k]) / most : 0;
       sheet.fill(LAYER.FILL, theme.blank, left, top, right - left, inner);
       if (bid) sheet.fill(LAYER.BODY, theme.heat_sell[3], spine - bid, top, bid, inner);
       if (ask) sheet.fill(LAYER.BODY, theme.heat_buy[3], spine, top, ask, inner);
@@ -386,6 +397,7 @@
     const y = bottom + (forming ? 17 : 14);
     if (y + 3 > scene.axes.price.bottom || bottom < scene.axes.price.top) return;
     const middle = scene.snap(cx + slot.ladder + slot.ladderWidth / 2);
+    if (cx + slot.left < scene.axes.left || cx + slot.left + slot.width > scene.axes.bars) return;
     sheet.text(LAYER.TAG, style, middle, y, `Δ ${of.formatSigned(bar.delta, 6)}`);
   }
 

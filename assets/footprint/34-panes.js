@@ -22,7 +22,7 @@
     const theme = of.themeOf(options.theme);
     const top = axes.panes.length ? axes.panes[0].top : axes.price.bottom;
     const bottom = axes.panes.length ? axes.panes[axes.panes.length - 1].bottom : axes.price.bottom;
-    const sheet = new of.Sheet('panes', { x: axes.left, y: top, w: axes.right - axes.left, h: bottom - top });
+    const sheet = new of.Sheet('panes', { x: axes.left, y: top, w: axes.bars - axes.left, h: bottom - top });
     const [from, to] = only || axes.x.range;
     const bars = book.between(from - 1, to + 1);
     const barPx = of.barSpacing(axes);

@@ -11,6 +11,7 @@
   const PAD = 5; // between the plot and the first row
   const SIGNED = new Set(['delta', 'pct', 'max', 'min', 'cvd']);
   const MINUTE_STEPS = [1, 2, 3, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720];
+  const LEAST_ROOM = 6; // characters; narrower cells show their heat only
   const COUNT_STEPS = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000];
 
   /**
@@ -21,11 +22,19 @@
    * @returns {string}
    */
   function statisticText(bar, row, scale, room) {
-    if (row === 'pct') return of.formatPercent(bar.pct);
+    if (row === 'pct') return percentText(bar.pct, room);
     if (row === 'poc') return of.formatPrice(bar.poc, scale);
     if (row === 'n') return of.formatCount(bar.trades, room, scale.grouping);
     const value = /** @type {any} */ (bar)[row];
     return SIGNED.has(row) ? of.formatSigned(value, room - 1, scale.grouping) : of.formatCount(value, room, scale.grouping);
+  }
+
+  /** @param {number|null} value @param {number} room @returns {string} */
+  function percentText(value, room) {
+    const text = of.formatPercent(value);
+    if (text.length <= room || value === null) return text;
+    const close = text.replace(' ', '');
+    return close.length <= room ? close : `${of.formatSigned(Math.round(value), 4)}%`;
   }
 
   /** @param {Bar} bar @param {string} row @param {Theme} theme @returns {string} Fill of a statistics cell. */
@@ -115,7 +124,7 @@
    */
   function layoutStrip(book, axes, options, only) {
     const theme = of.themeOf(options.theme);
-    const clip = { x: axes.left, y: axes.strip, w: axes.bars - axes.left, h: axes.height - axes.strip };
+    const clip = { x: axes.left, y: axes.strip + 2, w: axes.bars - axes.left, h: axes.height - axes.strip - 2 };
     const sheet = new of.Sheet('strip', clip);
     const rows = rowsShown(book, axes, options, theme);
     const barPx = of.barSpacing(axes);
@@ -131,6 +140,8 @@
       rows.forEach((row, i) => {
         const top = axes.strip + PAD + i * theme.table_row_px;
         sheet.fill(LAYER.FILL, statisticFill(bar, row, theme), left, top, width, theme.table_row_px - 2);
+        // A number is shown whole or not at all: "44" for a clipped "−44" would mislead.
+        if (room < LEAST_ROOM || left < axes.left || left + width > axes.bars) return;
         const text = statisticText(bar, row, book.head.scale, room);
         if (!text || text.length > room) return;
         const y = Math.round(top + (theme.table_row_px - 2) / 2 + (theme.number_px * glyph.height) / 2);

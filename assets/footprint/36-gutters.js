@@ -67,6 +67,21 @@
     return pills.filter((pill) => inside(pill.y));
   }
 
+  /** @param {Axes} axes @returns {number} Where the right gutter begins: pills reach into the plot, over the profile. */
+  function gutterLeft(axes) {
+    return Math.round(Math.min(axes.right - 28, axes.bars));
+  }
+
+  /** @param {any} sheet @param {Axes} axes @param {Theme} theme @param {number} from @param {number} to  Hairlines between the panes. */
+  function layoutRules(sheet, axes, theme, from, to) {
+    let above = axes.price.bottom;
+    for (const pane of axes.panes) {
+      const y = Math.round((above + pane.top) / 2) - 0.5;
+      sheet.line(LAYER.ZONE, { colour: theme.line, width: 1 }, [from, y, to, y]);
+      above = pane.bottom;
+    }
+  }
+
   /**
    * Lay out the right gutter: labels of the price axes, the pills, the countdown.
    *
@@ -76,9 +91,9 @@
   function layoutRight(book, axes, options) {
     const theme = of.themeOf(options.theme);
     const { head } = book;
-    // Pills reach into the plot, over the profile.
-    const left = Math.min(axes.right - 28, axes.bars);
+    const left = gutterLeft(axes);
     const sheet = new of.Sheet('gutter', { x: left, y: 0, w: axes.width - left, h: axes.strip });
+    layoutRules(sheet, axes, theme, left, axes.width);
     const glyph = options.glyph || { width: 0.602, height: 0.73 };
     const size = theme.number_px;
     const label = { font: `400 ${size}px ${theme.font_mono}`, size, colour: theme.secondary, align: 'right', opacity: 1 };
@@ -134,15 +149,11 @@
     const theme = of.themeOf(options.theme);
     const sheet = new of.Sheet('names', { x: 0, y: 0, w: axes.width, h: axes.height });
     const name = { font: `400 11px ${theme.font_sans}`, size: 11, colour: theme.secondary, align: 'left', opacity: 1 };
-    const hairline = { colour: theme.line, width: 1 };
-    const rule = (/** @type {number} */ y) => sheet.line(LAYER.ZONE, hairline, [0, Math.round(y) - 0.5, axes.width, Math.round(y) - 0.5]);
-    let above = axes.price.bottom;
+    layoutRules(sheet, axes, theme, 0, gutterLeft(axes));
+    sheet.line(LAYER.ZONE, { colour: theme.line, width: 1 }, [0, axes.strip + 0.5, axes.width, axes.strip + 0.5]);
     for (const pane of axes.panes) {
-      rule((above + pane.top) / 2);
       sheet.text(LAYER.NUMBER, name, 10, Math.round(pane.top + 13), of.PANE_NAMES[pane.kind] || '');
-      above = pane.bottom;
     }
-    rule(axes.strip);
     const rows = of.rowsShown(book, axes, options, theme);
     rows.forEach((/** @type {string} */ row, /** @type {number} */ i) => {
       const y = axes.strip + of.STRIP_PAD + (i + 0.5) * theme.table_row_px + 3;
@@ -164,5 +175,5 @@
     return (book.head && book.head.date) || '';
   }
 
-  Object.assign(of, { spreadPills, layoutRight, layoutLeft, dateInView, COUNTDOWN_PX: COUNTDOWN });
+  Object.assign(of, { gutterLeft, spreadPills, layoutRight, layoutLeft, dateInView, COUNTDOWN_PX: COUNTDOWN });
 })(window.orderflow);

@@ -36,7 +36,7 @@
     const signed = (/** @type {number|null} */ v) => of.formatSigned(v, 11, scale.grouping) || '–';
     const way = (/** @type {number|null} */ v) => (v ? (v > 0 ? 'up' : 'down') : '');
     const rows = [
-      ['Open', money(bar.o)], ['High', money(bar.h)], ['Low', money(bar.l)], ['Close', money(bar.c), bar.c >= bar.o ? 'up' : 'down'],
+      ['Open', money(bar.o)], ['High', money(bar.h)], ['Close', money(bar.c), bar.c >= bar.o ? 'up' : 'down'], ['Low', money(bar.l)],
       ['Volume', count(bar.vol)], [head.estimated ? 'Updates' : 'Trades', count(bar.trades)],
       ['Δ', signed(bar.delta), way(bar.delta)], ['Δ %', of.formatPercent(bar.pct) || '–', way(bar.pct)],
       ['Max Δ', signed(bar.max), way(bar.max)], ['Min Δ', signed(bar.min), way(bar.min)],

@@ -60,7 +60,7 @@
       this.last.style.borderTop = `1px dotted ${of.alpha(theme.text, 0.6)}`;
       Object.assign(this.card.style, {
         background: of.alpha(theme.panel, 0.97), color: theme.text, border: `1px solid ${theme.line}`, borderRadius: '6px',
-        font: `400 11px/17px ${theme.font_mono}`, padding: '8px 12px', boxSizing: 'border-box', minWidth: '196px',
+        font: `400 11px/17px ${theme.font_mono}`, padding: '8px 12px', boxSizing: 'border-box', width: '292px',
       });
       Object.assign(this.pill.style, {
         background: theme.raised, color: theme.text, border: `1px solid ${theme.faint}`, borderRadius: '14px',
@@ -143,7 +143,7 @@
       this.down.style.display = at.x === null ? 'none' : 'block';
       this.timeTag.style.display = at.x === null || !at.time ? 'none' : 'block';
       if (at.x !== null) {
-        this.down.style.height = `${bottom - axes.price.top}px`;
+        this.down.style.height = `${axes.strip - axes.price.top}px`; // the table's numbers stay clear
         this.down.style.transform = `translate(${Math.round(at.x)}px, ${axes.price.top}px)`;
         if (this.timeTag.textContent !== at.time) this.timeTag.textContent = at.time;
         this.timeTag.style.transform = `translate(${Math.round(at.x)}px, ${bottom}px) translateX(-50%)`;
@@ -186,10 +186,10 @@
       make('span', { color: theme.secondary, fontWeight: '400' }, line).textContent = right;
     };
     const grid = (/** @type {string[][]} */ rows) => {
-      const table = make('div', { display: 'grid', gridTemplateColumns: 'auto auto', columnGap: '18px' }, card);
+      const table = make('div', { display: 'grid', gridTemplateColumns: 'auto 1fr auto 1fr', columnGap: '10px' }, card);
       for (const [name, value, role] of rows) {
         const colour = role ? /** @type {any} */ (colours)[role] : theme.text;
-        const wide = value === '' ? { gridColumn: '1 / 3', color: colour, fontWeight: '600' } : { color: theme.secondary };
+        const wide = value === '' ? { gridColumn: '1 / 5', color: colour, fontWeight: '600' } : { color: theme.secondary };
         make('span', wide, table).textContent = name;
         if (value !== '') make('span', { textAlign: 'right', color: colour }, table).textContent = value;
       }

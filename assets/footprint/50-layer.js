@@ -246,8 +246,7 @@
       const { head } = this.book;
       if (!head || head.live === null || !this.matches()) return false;
       const before = of.toPx(axes.x, head.live - 1);
-      const gutter = Math.min(axes.right - 28, axes.bars);
-      return before < gutter && of.toPx(axes.x, head.live + 0.5) > axes.left;
+      return before < of.gutterLeft(axes) && of.toPx(axes.x, head.live + 0.5) > axes.left;
     }
 
     /** @param {Axes} axes @returns {Picture|null} */
@@ -295,7 +294,8 @@
       const { head } = this.book;
       const shown = picture !== null;
       const last = shown && head.last ? of.toPx(axes.price.y, head.last.price / head.scale.price) : null;
-      this.overlay.showLast(axes, last);
+      widenDragAreas(this.gd, axes);
+    this.overlay.showLast(axes, last);
       this.overlay.showPill(axes, shown && head.live !== null && !this.follow.active);
       this.overlay.showVeil(axes, this.staleText());
       this.hover(axes);
@@ -495,6 +495,17 @@
     }
   }
 
+  /**
+   * Let the whole gutter drag its price axis: Plotly's own drag areas are 20 px wide.
+   *
+   * @param {any} gd @param {Axes} axes
+   */
+  function widenDragAreas(gd, axes) {
+    for (const area of gd.querySelectorAll('.draglayer .nsdrag, .draglayer .ndrag, .draglayer .sdrag')) {
+      if (Number(area.getAttribute('x')) >= axes.right - 1) area.setAttribute('width', String(axes.width - axes.right));
+    }
+  }
+
   /** @param {any} book @param {number} x @returns {string} Date of the session that a position belongs to. */
   function dateOf(book, x) {
     for (let at = x; at >= book.low; at -= 1) {
@@ -515,7 +526,8 @@
   function wheelOnX(gd, event) {
     const target = /** @type {Element} */ (event.target);
     if (event.shiftKey || !event.isTrusted || !target.classList.contains('nsewdrag')) return;
-    const strip = gd.querySelector('.draglayer .xy .ewdrag');
+    const strips = [...gd.querySelectorAll('.draglayer .ewdrag')];
+    const strip = strips.find((part) => /^xy\d*$/.test(part.parentNode.getAttribute('class')));
     if (!strip) return;
     event.preventDefault();
     event.stopPropagation();
