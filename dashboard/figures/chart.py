@@ -134,16 +134,16 @@ def screenful(frame: ViewFrame, plot_px: float = PLOT_PX) -> Window:
 
 
 def patch_ops(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any]
+    new: Mapping[str, Any], old: Mapping[str, Any] | None = None
 ) -> list[tuple[tuple[str | int, ...], Any]]:
     """Return what to assign where, so that one figure becomes another and the user's view stays.
 
     Ranges of the axes that a user moves are never among it: a patched range would win over a zoom.
 
     Args:
-        old: The figure that stands; None when it is not known: then all that a figure has is
-            assigned but those ranges.
         new: The figure wanted, of the same page.
+        old: The figure that stands; None when it is not known: then all of the new one is assigned
+            but those ranges.
 
     Returns:
         Paths with values, e.g. ``(("data", 0, "x"), [...])``; empty when nothing differs. Assigning

@@ -29,6 +29,7 @@ __all__ = [
     "signed",
     "signed_price",
     "time_labels",
+    "zone_name",
 ]
 
 MINUS = "−"
@@ -75,11 +76,10 @@ def signed(value: int) -> str:
     return f"+{grouped(value)}" if value > 0 else grouped(value)
 
 
-def percent(value: float) -> str:
-    """Return a signed percentage with at most one decimal: ``+39.7 %``, ``+8 %``, ``0 %``."""
-    tenths = round(abs(value) * 10)
-    sign = "" if not tenths else MINUS if value < 0 else "+"
-    text = f"{tenths // 10}.{tenths % 10}" if tenths % 10 else str(tenths // 10)
+def percent(value: float, decimals: int = 1) -> str:
+    """Return a signed percentage without idle zeros: ``+39.7 %``, ``+8 %``, ``0 %``."""
+    text = f"{abs(value):.{decimals}f}".rstrip("0").rstrip(".")
+    sign = "" if text == "0" else MINUS if value < 0 else "+"
     return f"{sign}{text} %"
 
 
@@ -125,6 +125,11 @@ def countdown(seconds: float) -> str:
 def clock(instant_ns: int, timezone: str, *, seconds: bool = True) -> str:
     """Return an instant's time of day at the exchange: ``11:17:19`` or ``11:17``."""
     return _local(instant_ns, timezone).strftime("%H:%M:%S" if seconds else "%H:%M")
+
+
+def zone_name(instant_ns: int, timezone: str) -> str:
+    """Return what the exchange's clock is called: ``IST``, ``UTC``."""
+    return _local(instant_ns, timezone).strftime("%Z")
 
 
 def date_text(instant_ns: int, timezone: str) -> str:
