@@ -38,6 +38,11 @@ _PERIODIC = {"24x7": calendar_24x7, "sim": calendar_sim}
 _HEADER = ["kind", "from", "to", "open", "close", "note", "source"]
 
 
+def calendar_folder(path: Path) -> Path:
+    """Return the folder beside a store in which a user may put calendar files."""
+    return path.parent / "calendars"
+
+
 @lru_cache(maxsize=32)
 def load_calendar(name: str, folder: Path | None = None) -> Calendar:
     """Return a calendar by name; loaded once per process.

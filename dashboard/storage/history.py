@@ -6,7 +6,6 @@ question is one short read transaction, so a reader never holds back the writer.
 
 from __future__ import annotations
 
-import math
 import os
 import sqlite3
 import threading
@@ -14,60 +13,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from dashboard.domain.bars import BarOrigin, Bars
+from dashboard.domain.bars import Bars
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.quote import Gap
 from dashboard.domain.trade import Trades
-from dashboard.errors import InstrumentUnknownError, ViewNotPossibleError
+from dashboard.errors import InstrumentUnknownError
 from dashboard.ports import SessionInfo
-from dashboard.storage.calendars import load_calendar
+from dashboard.storage import queries
+from dashboard.storage.calendars import calendar_folder, load_calendar
 from dashboard.storage.connection import connect_reader, reading
-from dashboard.storage.rows import (
-    BAR_SELECT,
-    INSTRUMENT_COLUMNS,
-    TRADE_SELECT,
-    instrument_of,
-    read_bar_rows,
-    read_trade_rows,
-)
+from dashboard.storage.rows import INSTRUMENT_COLUMNS, instrument_of
 from dashboard.storage.schema import require_ours
-
-BASE_ORIGIN = BarOrigin(interval_s=60)
-"""Origin of our own base bars, and of sessions that have none yet."""
-
-_FIRST_NS, _LAST_NS = -(2**63), 2**63 - 1
-
-_SESSION_SELECT = """
-SELECT s.session_ns, s.close_ns, s.date, s.first_ns, s.last_ns, s.trades, s.volume, s.confirmed,
-       s.tick_size, s.lot_size, s.label,
-       o.interval_s, o.level_size, o.level_anchor, o.ohlc_exact, o.absent
-FROM shown_sessions s LEFT JOIN origins o ON o.id = s.origin_id
-WHERE s.instrument_id = ? AND s.session_ns BETWEEN ? AND ?
-ORDER BY s.session_ns
-"""
-
-# CROSS JOIN fixes the order of the loops: sessions by time, then each one's bars by ordinal.
-_BAR_QUERY = f"""
-SELECT {BAR_SELECT} FROM shown_sessions s CROSS JOIN bars b ON b.session_id = s.id
-WHERE s.instrument_id = ? AND s.session_ns BETWEEN ? AND ? AND b.version > ?
-ORDER BY s.session_ns, b.ordinal
-"""  # noqa: S608 - the column list is a constant
-
-_TRADE_QUERY = f"""
-SELECT {TRADE_SELECT} FROM trades t
-WHERE t.instrument_id = ?1 AND t.seq > ?4 AND t.seq BETWEEN ?5 AND ?6 AND t.session_id IN (
-  SELECT id FROM shown_sessions
-  WHERE instrument_id = ?1 AND raw = 1 AND session_ns BETWEEN ?2 AND ?3)
-ORDER BY t.seq LIMIT ?7
-"""  # noqa: S608 - likewise
-
-_SEQ_RANGE = """
-SELECT min(first_seq), max(last_seq) FROM shown_sessions
-WHERE instrument_id = ? AND raw = 1 AND session_ns BETWEEN ? AND ?
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +52,7 @@ class SqliteHistory:
     def generation(self) -> int:
         """Return the counter that rises when cached series become void."""
         with self._read() as db:
-            return read_counter(db, "generation")
+            return queries.read_counter(db, "generation")
 
     def instruments(self) -> list[Instrument]:
         """Return all instruments, by symbol."""
@@ -123,7 +81,9 @@ class SqliteHistory:
     def sessions(self, symbol: str) -> list[SessionInfo]:
         """Return the stored sessions in time order; none for an unknown symbol."""
         with self._read() as db:
-            return _read_sessions(db, _find_id(db, symbol), _FIRST_NS, _LAST_NS)
+            return queries.read_sessions(
+                db, queries.find_id(db, symbol), queries.FIRST_NS, queries.LAST_NS
+            )
 
     def read_bars(
         self,
@@ -144,14 +104,10 @@ class SqliteHistory:
         Raises:
             ViewNotPossibleError: The sessions hold bars of different origin, which never mix.
         """
-        first, last = _bounds(first_session_ns, last_session_ns)
+        bounds = _bounds(first_session_ns, last_session_ns)
+        since = after_version if after_version > 0 else -1
         with self._read() as db:
-            instrument_id = _find_id(db, symbol)
-            sessions = _read_sessions(db, instrument_id, first, last)
-            origin, level_size = _common_origin(sessions, _find_tick(db, instrument_id))
-            since = after_version if after_version > 0 else -1
-            cursor = db.execute(_BAR_QUERY, (instrument_id, first, last, since))
-            return read_bar_rows(cursor, level_size, origin)
+            return queries.read_bars(db, symbol, *bounds, since)
 
     def read_trades(
         self,
@@ -173,21 +129,14 @@ class SqliteHistory:
         """
         bounds = _bounds(first_session_ns, last_session_ns)
         with self._read() as db:
-            instrument_id = _find_id(db, symbol)
-            # The numbers of a session's trades lie close together, so their range is the index.
-            low, high = db.execute(_SEQ_RANGE, (instrument_id, *bounds)).fetchone()
-            if low is None:
-                return Trades.empty()
-            most = -1 if limit is None else limit
-            cursor = db.execute(_TRADE_QUERY, (instrument_id, *bounds, after_seq, low, high, most))
-            return read_trade_rows(cursor)
+            return queries.read_trades(db, symbol, *bounds, after_seq, limit)
 
     def read_gaps(self, symbol: str, session_ns: int) -> list[Gap]:
         """Return the gaps that end in a session, in time order."""
         query = """SELECT start_ns, end_ns, volume, price, cause FROM gaps
             WHERE instrument_id = ? AND session_ns = ? ORDER BY start_ns, id"""
         with self._read() as db:
-            rows = db.execute(query, (_find_id(db, symbol), session_ns)).fetchall()
+            rows = db.execute(query, (queries.find_id(db, symbol), session_ns)).fetchall()
         return [Gap(symbol, *row) for row in rows]
 
     def has_trades(self, symbol: str, session_ns: int) -> bool:
@@ -195,7 +144,9 @@ class SqliteHistory:
         query = """SELECT 1 FROM shown_sessions
             WHERE instrument_id = ? AND session_ns = ? AND raw = 1"""
         with self._read() as db:
-            return db.execute(query, (_find_id(db, symbol), session_ns)).fetchone() is not None
+            return (
+                db.execute(query, (queries.find_id(db, symbol), session_ns)).fetchone() is not None
+            )
 
     def close(self) -> None:
         """Close the calling thread's connection; the next question opens a new one."""
@@ -215,85 +166,5 @@ class SqliteHistory:
             yield db
 
 
-def calendar_folder(path: Path) -> Path:
-    """Return the folder beside a store in which a user may put calendar files."""
-    return path.parent / "calendars"
-
-
-def read_counter(db: sqlite3.Connection, name: str) -> int:
-    """Return one of the store's counters."""
-    (value,) = db.execute("SELECT value FROM counters WHERE name = ?", (name,)).fetchone()
-    return int(value)
-
-
-def _find_id(db: sqlite3.Connection, symbol: str) -> int:
-    """Return an instrument's row id; 0, which no row has, when it is unknown."""
-    query = "SELECT id FROM instruments WHERE symbol = ? AND shown"
-    row = db.execute(query, (symbol,)).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _find_tick(db: sqlite3.Connection, instrument_id: int) -> int:
-    row = db.execute("SELECT tick_size FROM instruments WHERE id = ?", (instrument_id,)).fetchone()
-    return int(row[0]) if row else 1
-
-
 def _bounds(first: int | None, last: int | None) -> tuple[int, int]:
-    return _FIRST_NS if first is None else first, _LAST_NS if last is None else last
-
-
-def _read_sessions(
-    db: sqlite3.Connection, instrument_id: int, first: int, last: int
-) -> list[SessionInfo]:
-    return [_session_of(row) for row in db.execute(_SESSION_SELECT, (instrument_id, first, last))]
-
-
-def _session_of(row: tuple[Any, ...]) -> SessionInfo:
-    session_ns, close, date, first, last, trades, volume, confirmed, tick, lot, label, *origin = row
-    return SessionInfo(
-        session_ns=session_ns,
-        close_ns=close,
-        date=date,
-        first_ns=first,
-        last_ns=last,
-        trades=trades,
-        volume=volume,
-        confirmed=bool(confirmed),
-        tick_size=tick,
-        lot_size=lot,
-        origin=_origin_of(origin),
-        level_size=origin[1] or tick,
-        label=label,
-    )
-
-
-def _origin_of(row: list[Any]) -> BarOrigin:
-    interval_s, _, anchor, exact, absent = row
-    if interval_s is None:
-        return BASE_ORIGIN
-    names = frozenset(absent.split(",")) if absent else frozenset()
-    return BarOrigin(interval_s, anchor, bool(exact), names)
-
-
-def _common_origin(sessions: list[SessionInfo], tick_size: int) -> tuple[BarOrigin, int]:
-    """Return the origin and level size in which all the sessions' bars can be given.
-
-    Levels as high as the tick are single prices, so those of sessions with different ticks are all
-    levels of the ticks' greatest common divisor.
-
-    Raises:
-        ViewNotPossibleError: The origins differ, or coarser levels of different height do.
-    """
-    if not sessions:
-        return BASE_ORIGIN, tick_size
-    origins = {s.origin for s in sessions}
-    sizes = {s.level_size for s in sessions}
-    by_tick = all(s.level_size == s.tick_size and s.origin.ohlc_exact for s in sessions)
-    if len(origins) == 1 and (len(sizes) == 1 or by_tick):
-        return sessions[0].origin, math.gcd(*sizes)
-    kind = sessions[0]
-    other = next(s for s in sessions if (s.origin, s.level_size) != (kind.origin, kind.level_size))
-    raise ViewNotPossibleError(
-        f"The sessions of {kind.label} and {other.label} hold bars of different sources, which are "
-        "never mixed. Choose sessions of one source."
-    )
+    return queries.FIRST_NS if first is None else first, queries.LAST_NS if last is None else last

@@ -25,10 +25,9 @@ from dashboard.domain.quote import Gap
 from dashboard.domain.trade import Trades
 from dashboard.errors import InstrumentUnknownError, StoreError
 from dashboard.ports import IngestBatch, ResumePoint
-from dashboard.storage import cleanup
-from dashboard.storage.calendars import load_calendar
+from dashboard.storage import cleanup, queries
+from dashboard.storage.calendars import calendar_folder, load_calendar
 from dashboard.storage.connection import connect_writer, reading, writing
-from dashboard.storage.history import calendar_folder, read_counter
 from dashboard.storage.rows import (
     INSERT_TRADES,
     TRADE_SELECT,
@@ -156,7 +155,7 @@ class SqliteRecorder:
     def last_version(self) -> int:
         """Return the highest version recorded, 0 on a new store."""
         with reading(self._db, self._path) as db:
-            return read_counter(db, "version")
+            return queries.read_counter(db, "version")
 
     def last_seq(self, symbol: str) -> int:
         """Return the number of the newest trade, 0 when there is none.
@@ -167,10 +166,10 @@ class SqliteRecorder:
         return int(row[0]) if row else 0
 
     def open_trades(self, symbol: str) -> Trades:
-        """Return stored trades that no closed base bar contains, in arrival order.
+        """Return stored trades whose minute has no stored bar, in seq order.
 
         They are the newest ones: a minute closes within seconds of its end, so the search goes
-        back from the newest trade until a whole chunk is contained in bars.
+        back from the newest trade until a whole chunk has bars.
         """
         with reading(self._db, self._path) as db:
             found = find_instrument(db, symbol)
@@ -180,11 +179,17 @@ class SqliteRecorder:
             before = 2**63 - 1
             while True:
                 chunk, sessions = _tail(db, found.id, before)
-                still_open = chunk.take(~_contained(db, chunk, sessions))
+                still_open = chunk.take(~_has_bars(db, chunk, sessions))
                 parts.append(still_open)
                 if len(chunk) < _TAIL or not len(still_open):
                     return Trades.concat(reversed(parts))
                 before = int(chunk.seq[0])
+
+    def closed_bar(self, symbol: str, session_ns: int, ordinal: int) -> Bars | None:
+        """Return one stored base minute with its levels, None when it is not stored."""
+        with reading(self._db, self._path) as db:
+            bar = queries.read_bar(db, symbol, session_ns, ordinal)
+        return bar if len(bar) else None
 
     def prune_trades(self, before_session_ns: int) -> int:
         """Delete the raw trades of older sessions; their base bars stay. Raises the generation.
@@ -264,7 +269,7 @@ def _insert_trades(db: sqlite3.Connection, known: _Known, trades: Trades) -> Non
         return
     row_id = known.stored.id
     (last,) = db.execute("SELECT last_seq FROM instruments WHERE id = ?", (row_id,)).fetchone()
-    if int(trades.seq[0]) <= last:
+    if int(trades.seq[0]) != last + 1:
         raise StoreError(
             f"Trades of {known.stored.instrument.symbol} were stored by another writer in the "
             "meantime; the feed starts again after them.",
@@ -394,17 +399,14 @@ def _tail(db: sqlite3.Connection, instrument_id: int, before_seq: int) -> tuple[
     return trades.take(slice(None, None, -1)), ids[::-1]
 
 
-def _contained(db: sqlite3.Connection, trades: Trades, session_ids: I64) -> NDArray[np.bool_]:
-    """Return which trades a stored base bar contains, shape (T,)."""
-    contained = np.zeros(len(trades), dtype=np.bool_)
+def _has_bars(db: sqlite3.Connection, trades: Trades, session_ids: I64) -> NDArray[np.bool_]:
+    """Return which trades belong to a minute that has a stored bar, shape (T,)."""
+    stored = np.zeros(len(trades), dtype=np.bool_)
     for session_id in np.unique(session_ids).tolist():
-        query = """SELECT s.session_ns, b.ordinal, b.last_seq FROM sessions s
-            JOIN bars b ON b.session_id = s.id WHERE s.id = ? ORDER BY b.ordinal"""
-        table = np.array(db.execute(query, (session_id,)).fetchall(), dtype=np.int64)
-        if not len(table):
-            continue
+        query = "SELECT session_ns FROM sessions WHERE id = ?"
+        (session_ns,) = db.execute(query, (session_id,)).fetchone()
+        rows = db.execute("SELECT ordinal FROM bars WHERE session_id = ?", (session_id,)).fetchall()
         mine = np.flatnonzero(session_ids == session_id)
-        ordinal = (trades.event_ns[mine] - table[0, 0]) // MINUTE.interval_ns
-        at = np.minimum(np.searchsorted(table[:, 1], ordinal), len(table) - 1)
-        contained[mine] = (table[at, 1] == ordinal) & (trades.seq[mine] <= table[at, 2])
-    return contained
+        ordinal = (trades.event_ns[mine] - session_ns) // MINUTE.interval_ns
+        stored[mine] = np.isin(ordinal, np.array(rows, dtype=np.int64))
+    return stored

@@ -27,9 +27,9 @@ from dashboard.domain.merge import collapse
 from dashboard.domain.trade import Trades
 from dashboard.errors import StoreError, StoreLockedError
 from dashboard.storage import cleanup
-from dashboard.storage.calendars import load_calendar
+from dashboard.storage.calendars import calendar_folder, load_calendar
 from dashboard.storage.connection import connect_writer, pause, reading, set_durable, writing
-from dashboard.storage.history import calendar_folder, read_counter
+from dashboard.storage.queries import read_counter
 from dashboard.storage.rows import INSERT_TRADES, UPSERT_BARS, bar_rows, trade_rows
 from dashboard.storage.schema import RawTrades, SessionState, import_lock, prepare_store
 from dashboard.storage.tables import (

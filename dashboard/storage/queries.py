@@ -1,0 +1,172 @@
+"""Reads of the store, inside the caller's transaction; shared by `history` and `recorder`."""
+
+from __future__ import annotations
+
+import math
+import sqlite3
+from typing import Any
+
+from dashboard.domain.bars import BarOrigin, Bars
+from dashboard.domain.trade import Trades
+from dashboard.errors import ViewNotPossibleError
+from dashboard.ports import SessionInfo
+from dashboard.storage.rows import BAR_SELECT, TRADE_SELECT, read_bar_rows, read_trade_rows
+
+BASE_ORIGIN = BarOrigin(interval_s=60)
+"""Origin of our own base bars, and of sessions that have none yet."""
+
+FIRST_NS, LAST_NS = -(2**63), 2**63 - 1
+
+_SESSION_SELECT = """
+SELECT s.session_ns, s.close_ns, s.date, s.first_ns, s.last_ns, s.trades, s.volume, s.confirmed,
+       s.tick_size, s.lot_size, s.label,
+       o.interval_s, o.level_size, o.level_anchor, o.ohlc_exact, o.absent
+FROM shown_sessions s LEFT JOIN origins o ON o.id = s.origin_id
+WHERE s.instrument_id = ? AND s.session_ns BETWEEN ? AND ?
+ORDER BY s.session_ns
+"""
+
+# CROSS JOIN fixes the order of the loops: sessions by time, then each one's bars by ordinal.
+_BAR_QUERY = f"""
+SELECT {BAR_SELECT} FROM shown_sessions s CROSS JOIN bars b ON b.session_id = s.id
+WHERE s.instrument_id = ? AND s.session_ns BETWEEN ? AND ? AND b.version > ?
+ORDER BY s.session_ns, b.ordinal
+"""  # noqa: S608 - the column list is a constant
+
+_TRADE_QUERY = f"""
+SELECT {TRADE_SELECT} FROM trades t
+WHERE t.instrument_id = ?1 AND t.seq > ?4 AND t.seq BETWEEN ?5 AND ?6 AND t.session_id IN (
+  SELECT id FROM shown_sessions
+  WHERE instrument_id = ?1 AND raw = 1 AND session_ns BETWEEN ?2 AND ?3)
+ORDER BY t.seq LIMIT ?7
+"""  # noqa: S608 - likewise
+
+_SEQ_RANGE = """
+SELECT min(first_seq), max(last_seq) FROM shown_sessions
+WHERE instrument_id = ? AND raw = 1 AND session_ns BETWEEN ? AND ?
+"""
+
+# A second form, because the index on the ordinal serves no "ordinal or any".
+_ONE_BAR_QUERY = _BAR_QUERY.replace("b.version > ?", "b.ordinal = ?")
+
+
+def read_counter(db: sqlite3.Connection, name: str) -> int:
+    """Return one of the store's counters."""
+    (value,) = db.execute("SELECT value FROM counters WHERE name = ?", (name,)).fetchone()
+    return int(value)
+
+
+def read_bars(
+    db: sqlite3.Connection, symbol: str, first_ns: int, last_ns: int, after_version: int
+) -> Bars:
+    """Return the base bars of the sessions first..last changed after a version (-1: all).
+
+    Raises:
+        ViewNotPossibleError: The sessions hold bars of different origin.
+    """
+    return _select_bars(db, symbol, (first_ns, last_ns), _BAR_QUERY, after_version)
+
+
+def read_bar(db: sqlite3.Connection, symbol: str, session_ns: int, ordinal: int) -> Bars:
+    """Return one base bar, or none."""
+    return _select_bars(db, symbol, (session_ns, session_ns), _ONE_BAR_QUERY, ordinal)
+
+
+def read_trades(
+    db: sqlite3.Connection,
+    symbol: str,
+    first_ns: int,
+    last_ns: int,
+    after_seq: int,
+    limit: int | None,
+) -> Trades:
+    """Return raw trades of the sessions first..last after a number, in seq order."""
+    instrument_id = find_id(db, symbol)
+    bounds = (first_ns, last_ns)
+    # The numbers of a session's trades lie close together, so their range is the index.
+    low, high = db.execute(_SEQ_RANGE, (instrument_id, *bounds)).fetchone()
+    if low is None:
+        return Trades.empty()
+    most = -1 if limit is None else limit
+    cursor = db.execute(_TRADE_QUERY, (instrument_id, *bounds, after_seq, low, high, most))
+    return read_trade_rows(cursor)
+
+
+def _select_bars(
+    db: sqlite3.Connection, symbol: str, bounds: tuple[int, int], query: str, last: int
+) -> Bars:
+    instrument_id = find_id(db, symbol)
+    sessions = read_sessions(db, instrument_id, *bounds)
+    origin, level_size = _common_origin(sessions, _find_tick(db, instrument_id))
+    cursor = db.execute(query, (instrument_id, *bounds, last))
+    return read_bar_rows(cursor, level_size, origin)
+
+
+def find_id(db: sqlite3.Connection, symbol: str) -> int:
+    """Return an instrument's row id; 0, which no row has, when it is unknown."""
+    query = "SELECT id FROM instruments WHERE symbol = ? AND shown"
+    row = db.execute(query, (symbol,)).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _find_tick(db: sqlite3.Connection, instrument_id: int) -> int:
+    row = db.execute("SELECT tick_size FROM instruments WHERE id = ?", (instrument_id,)).fetchone()
+    return int(row[0]) if row else 1
+
+
+def read_sessions(
+    db: sqlite3.Connection, instrument_id: int, first: int, last: int
+) -> list[SessionInfo]:
+    """Return the shown sessions whose ids lie in first..last, in time order."""
+    return [_session_of(row) for row in db.execute(_SESSION_SELECT, (instrument_id, first, last))]
+
+
+def _session_of(row: tuple[Any, ...]) -> SessionInfo:
+    session_ns, close, date, first, last, trades, volume, confirmed, tick, lot, label, *origin = row
+    return SessionInfo(
+        session_ns=session_ns,
+        close_ns=close,
+        date=date,
+        first_ns=first,
+        last_ns=last,
+        trades=trades,
+        volume=volume,
+        confirmed=bool(confirmed),
+        tick_size=tick,
+        lot_size=lot,
+        origin=_origin_of(origin),
+        level_size=origin[1] or tick,
+        label=label,
+    )
+
+
+def _origin_of(row: list[Any]) -> BarOrigin:
+    interval_s, _, anchor, exact, absent = row
+    if interval_s is None:
+        return BASE_ORIGIN
+    names = frozenset(absent.split(",")) if absent else frozenset()
+    return BarOrigin(interval_s, anchor, bool(exact), names)
+
+
+def _common_origin(sessions: list[SessionInfo], tick_size: int) -> tuple[BarOrigin, int]:
+    """Return the origin and level size in which all the sessions' bars can be given.
+
+    Levels as high as the tick are single prices, so those of sessions with different ticks are all
+    levels of the ticks' greatest common divisor.
+
+    Raises:
+        ViewNotPossibleError: The origins differ, or coarser levels of different height do.
+    """
+    if not sessions:
+        return BASE_ORIGIN, tick_size
+    origins = {s.origin for s in sessions}
+    sizes = {s.level_size for s in sessions}
+    by_tick = all(s.level_size == s.tick_size and s.origin.ohlc_exact for s in sessions)
+    if len(origins) == 1 and (len(sizes) == 1 or by_tick):
+        return sessions[0].origin, math.gcd(*sizes)
+    kind = sessions[0]
+    other = next(s for s in sessions if (s.origin, s.level_size) != (kind.origin, kind.level_size))
+    raise ViewNotPossibleError(
+        f"The sessions of {kind.label} and {other.label} hold bars of different sources, which are "
+        "never mixed. Choose sessions of one source."
+    )
