@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from dashboard.domain.calendar import Calendar
-from dashboard.domain.livestate import FeedState
+from dashboard.domain.livestate import FeedMode, FeedState
 from dashboard.domain.quote import Quote
 from dashboard.errors import FeedError, StoreLockedError
 from dashboard.ingest.status import StatusReporter
@@ -141,7 +141,10 @@ class Pipeline:
         for part in _in_parts(events, CHUNK):
             if not self._may_write():
                 return 0
-            self._take(part)
+            if isinstance(part[0], StateChange):
+                self._on_state(part[0])
+            else:
+                self._take(part)
             self._status.beat()
             parts += 1
         self._close_due()
@@ -166,16 +169,13 @@ class Pipeline:
             self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
         if steps and self._commit(steps, version) and self._status.state is not FeedState.LIVE:
             self._on_data()
-        for event in events:
-            if isinstance(event, StateChange):
-                self._on_state(event)
 
     def _by_symbol(self, events: Sequence[FeedEvent]) -> Mapping[str, list[TrackEvent]]:
         """Return each instrument's events in order; of a heartbeat alone nothing is published."""
         found: dict[str, list[TrackEvent]] = {}
         for event in events:
             if isinstance(event, StateChange):
-                continue
+                continue  # has a part of its own
             if isinstance(event, Heartbeat):
                 self._note_alive(event, found)
                 continue
@@ -220,9 +220,13 @@ class Pipeline:
         return False
 
     def _close_due(self, *, ended: bool = False) -> None:
-        """Close the minutes that time has ended, or all when the feed has."""
+        """Close the minutes that time has ended, or all when the feed has.
+
+        Time ends nothing in a replay: it can be paused, and it knows what comes.
+        """
         now_ns = self._clock.now_ns()
-        if not ended and abs(now_ns - self._looked_ns) < CLOSE_NS:
+        early = abs(now_ns - self._looked_ns) < CLOSE_NS or self._feed.mode is FeedMode.REPLAY
+        if early and not ended:
             return
         self._looked_ns = now_ns
         version = self._version + 1
@@ -294,10 +298,19 @@ def _first_version(on_board: int, stored: int) -> int:
 
 
 def _in_parts(events: Sequence[FeedEvent], limit: int) -> Iterator[list[FeedEvent]]:
-    """Cut events into parts of at most `limit` trades and packets, order kept."""
+    """Cut events into parts of at most `limit` trades and packets; a change of state stands alone.
+
+    Order is kept, so "preparing", the past, "live" is shown in that order also out of one poll.
+    """
     part: list[FeedEvent] = []
     room = limit
     for event in events:
+        if isinstance(event, StateChange):
+            if part:
+                yield part
+            yield [event]
+            part, room = [], limit
+            continue
         rest = event
         while (size := _size_of(rest)) > room:
             if room and isinstance(rest, TradesEvent | QuotesEvent):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from dashboard.domain.bars import Bars
 from dashboard.domain.instrument import Instrument
-from dashboard.domain.livestate import FeedState, LiveState
+from dashboard.domain.livestate import FeedMode, FeedState, LiveState
 from dashboard.domain.quote import Gap, Quote, QuoteArrays
 from dashboard.domain.trade import Trades
 from dashboard.errors import FeedError, StoreError, StoreLockedError
@@ -295,10 +296,9 @@ def test_a_minute_closes_two_seconds_after_its_end_without_a_trade() -> None:
     assert not len(rig.state().open_bars)
 
 
-def test_minutes_of_a_replayed_past_close_by_its_own_time() -> None:
+def test_minutes_of_the_past_close_by_the_time_of_their_events() -> None:
     rig = Rig()
-    past = DAY * 400
-    rig.clock.now = START + past
+    rig.clock.now = START + 400 * DAY
     pipeline = rig.begin([[one(30)], [], [one(31)]])
     for _ in range(3):
         pipeline.cycle()
@@ -306,6 +306,19 @@ def test_minutes_of_a_replayed_past_close_by_its_own_time() -> None:
     rig.clock.advance(40)
     pipeline.cycle()
     assert len(rig.stored()) == 1
+
+
+def test_a_replay_may_pause_for_hours_inside_a_minute() -> None:
+    rig = Rig()
+    pipeline = rig.begin([[one(30)]])
+    rig.feed.mode = FeedMode.REPLAY
+    pipeline.cycle()
+    rig.clock.advance(7_200)
+    pipeline.cycle()
+    assert len(rig.state().open_bars) == 1
+    rig.feed.script.append([one(59)])
+    pipeline.cycle()
+    assert rig.state().open_bars.trades.tolist() == [2]
 
 
 def test_a_late_trade_is_joined_to_the_stored_minute_with_a_new_version() -> None:
@@ -552,6 +565,21 @@ def test_data_ends_starting_and_leaves_preparing_to_the_feed() -> None:
     rig.play([one(2)])
     states.append(rig.status.state)
     assert states == [FeedState.PREPARING, FeedState.LIVE]
+
+
+def test_changes_of_state_take_effect_in_their_place() -> None:
+    rig = Rig()
+    changes: list[FeedEvent] = [StateChange(FeedState.PREPARING), one(1)]
+    changes += [StateChange(FeedState.LIVE), one(2)]
+    rig.play([*changes, StateChange(FeedState.FINISHED)])
+    shown = [status.state for status in rig.board.statuses]
+    assert [state for state, _ in groupby(shown)] == [
+        FeedState.STARTING,
+        FeedState.PREPARING,
+        FeedState.LIVE,
+        FeedState.FINISHED,
+    ]
+    assert rig.stored().trades.tolist() == [2]
 
 
 def test_a_new_session_starts_the_counters_anew() -> None:
