@@ -253,6 +253,8 @@ def test_a_lost_connection_makes_the_next_difference_a_gap() -> None:
     batch = QuoteArrays.of([packet(1, 10), packet(1, 30, 105), packet(9, 40, 105)])
     assert [gap.cause for gap in infer_many(marked, batch)[2]] == ["no data for 8 s"]
     assert infer_many(marked, batch.take(slice(1, 2)))[2] == [gap]
+    stale_first = QuoteArrays.of([packet(0.5, 5), packet(1, 30, 105), packet(2, 31, 105)])
+    assert infer_many(marked, stale_first)[2] == [gap]
 
 
 def test_a_gap_forgets_the_side_before_it() -> None:
@@ -325,7 +327,7 @@ def packets(draw: st.DrawFn) -> list[Quote]:
     side = st.none() | st.integers(97, 103)
     row = st.tuples(
         step,
-        st.sampled_from([0, 0, 1, 1, 2, 30]),
+        st.sampled_from([0, 0, 1, 1, 2, 5, 30]),
         st.one_of(st.integers(0, 5), st.integers(-4, 0), st.just(-1000)),
         price,
         side,
@@ -343,21 +345,20 @@ def packets(draw: st.DrawFn) -> list[Quote]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(
-    quotes=packets(),
-    places=st.lists(st.integers(0, 25), max_size=3),
-    cause=st.sampled_from(["", "lost"]),
-)
+@given(quotes=packets(), breaks=st.dictionaries(st.integers(0, 25), st.sampled_from(["", "lost"])))
 def test_one_by_one_and_in_batches_split_anywhere(
-    quotes: list[Quote], places: list[int], cause: str
+    quotes: list[Quote], breaks: dict[int, str]
 ) -> None:
-    one = many = replace(START, gap_cause=cause)
+    """At each break a batch ends, and perhaps the connection is lost."""
+    one = many = START
     said = []
-    for quote in quotes:
-        one, result = infer(one, quote)
+    for row, quote in enumerate(quotes):
+        one, result = infer(mark_gap(one, breaks[row]) if breaks.get(row) else one, quote)
         said.append(result)
     trades, gaps = [], []
-    for start, stop in pairwise([0, *sorted(min(p, len(quotes)) for p in places), len(quotes)]):
+    places = sorted(place for place in breaks if 0 < place < len(quotes))
+    for start, stop in pairwise([0, *places, len(quotes)]):
+        many = mark_gap(many, breaks[start]) if breaks.get(start) and quotes else many
         many, batch, found = infer_many(many, QuoteArrays.of(quotes[start:stop]))
         trades.append(batch)
         gaps += found

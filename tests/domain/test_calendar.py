@@ -95,7 +95,7 @@ def test_known_dates_may_be_given() -> None:
 
 
 def test_a_hole_between_rules_keeps_the_earlier_hours_unconfirmed() -> None:
-    early = CalendarRow(date(2026, 1, 1), date(2026, 1, 31), "10:00", "15:00")
+    early = CalendarRow(date(2026, 1, 1), date(2026, 1, 30), "10:00", "15:00")
     late = CalendarRow(date(2026, 3, 1), None, "09:15", "15:40")
     known = (date(2026, 1, 1), date(2026, 12, 31))
     calendar = build_calendar("x", "Asia/Kolkata", [late, early], known=known)

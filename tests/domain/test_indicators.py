@@ -170,6 +170,12 @@ def test_a_sessions_sums_may_leave_64_bits() -> None:
     assert_allclose(session_vwap(many)[0], [0, 5 * 10**8, 10**9], rtol=1e-15)
 
 
+def test_rounding_never_makes_a_variance_negative() -> None:
+    """The second moment over the volume comes out 5e-13 below the square of the mean."""
+    bars = _with_delta([1, 10**18], vwap_ref=[0, 49])
+    assert session_vwap(bars)[1].tolist() == [0, 0]
+
+
 # ------------------------------------------------------------------------------ divergence, COT
 
 
