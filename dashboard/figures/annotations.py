@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["footprint_figure", "ladder_annotations"]
 
 _TIME_LABELS = 12
+_HEIGHT = 800
+_MARGIN = {"l": 20, "r": SIZES["gutter_right_px"] + 20, "t": 40, "b": 30, "pad": 0}
+_PILL_PX = 18
 
 
 def footprint_figure(
@@ -81,14 +84,14 @@ def _label(figure: dict[str, Any], frame: ViewFrame, view: ViewSettings, seen: W
         f"{price_text(frame.bars.level_size, instrument)}",
         "font": {"size": 13, "color": palette.text},
     }
-    layout["margin"] = {"l": 20, "r": SIZES["gutter_right_px"] + 20, "t": 40, "b": 30, "pad": 0}
-    layout["height"] = 800
+    layout["margin"] = _MARGIN
+    layout["height"] = _HEIGHT
     layout["xaxis"] |= _times(frame, seen)
     for name in ("yaxis", "yaxis2"):
         layout[name]["showticklabels"] = True
     layout["yaxis"]["tickformat"] = f",.{instrument.price_decimals}f"
     tags = build_payload(frame, view, seen)["tags"]
-    layout["annotations"] += [_pill(tag, instrument, palette) for tag in tags]
+    layout["annotations"] += _pills(tags, instrument, palette, layout["yaxis"])
 
 
 def _times(frame: ViewFrame, seen: Window) -> dict[str, Any]:
@@ -102,16 +105,30 @@ def _times(frame: ViewFrame, seen: Window) -> dict[str, Any]:
     }
 
 
-def _pill(tag: dict[str, Any], instrument: Instrument, palette: Palette) -> dict[str, Any]:
-    """Return a tag at the price axis with its price."""
-    return {
-        "x": 1,
-        "y": tag["price"] / instrument.price_scale,
-        "xref": "paper",
-        "yref": "y",
-        "xanchor": "left",
-        "text": f"{tag['text']} {price_text(tag['price'], instrument)}",
-        "showarrow": False,
-        "bgcolor": getattr(palette, tag["role"]),
-        "font": {"family": MONO, "size": SIZES["number_px"], "color": palette.pill_text},
-    }
+def _pills(
+    tags: list[dict[str, Any]], instrument: Instrument, palette: Palette, axis: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the tags at the price axis with their prices, moved apart where they would overlap."""
+    low, high = axis["range"]
+    pane_px = (_HEIGHT - _MARGIN["t"] - _MARGIN["b"]) * (axis["domain"][1] - axis["domain"][0])
+    px = pane_px / (high - low) / instrument.price_scale
+    pills: list[dict[str, Any]] = []
+    below = float("-inf")
+    for tag in sorted(tags, key=lambda tag: float(tag["price"])):
+        at = max(tag["price"] * px, below + _PILL_PX)
+        below = at
+        pills.append(
+            {
+                "x": 1,
+                "y": tag["price"] / instrument.price_scale,
+                "yshift": at - tag["price"] * px,
+                "xref": "paper",
+                "yref": "y",
+                "xanchor": "left",
+                "text": f"{tag['text']} {price_text(tag['price'], instrument)}",
+                "showarrow": False,
+                "bgcolor": getattr(palette, tag["role"]),
+                "font": {"family": MONO, "size": SIZES["number_px"], "color": palette.pill_text},
+            }
+        )
+    return pills

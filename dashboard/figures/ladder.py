@@ -69,16 +69,17 @@ def _row(payload: Mapping[str, Any], palette: Palette, bar: int, row: int) -> di
 
 
 def _delta(payload: Mapping[str, Any], palette: Palette, bar: int) -> dict[str, Any]:
-    """Return the annotation of a bar's delta, under its low."""
-    bars, scale = payload["bars"], payload["scale"]
-    delta = bars["delta"][bar]
+    """Return the annotation of a bar's delta, under its lowest row (under its low without rows)."""
+    bars, cells, scale = payload["bars"], payload["cells"], payload["scale"]
+    delta, edge = bars["delta"][bar], bars["l"][bar]
+    if cells["off"][bar] < cells["off"][bar + 1]:
+        lowest = cells["p"][cells["off"][bar]]
+        edge = lowest - (scale["level"] / 2 if scale["anchor"] == "nearest" else 0)
     colour = (
         palette.buy_text if delta > 0 else palette.sell_text if delta < 0 else palette.secondary
     )
-    note = _annotation(
-        bars["x"][bar], bars["l"][bar] / scale["price"], f"Δ {_signed(delta)}", colour
-    )
-    return note | {"yanchor": "top", "yshift": -SIZES["row_px"] // 2}
+    note = _annotation(bars["x"][bar], edge / scale["price"], f"Δ {_signed(delta)}", colour)
+    return note | {"yanchor": "top"}
 
 
 def _annotation(x: float, y: float, text: str, colour: str) -> dict[str, Any]:
