@@ -6,8 +6,6 @@ the one feed of the machine. Nothing here is imported by the floors below.
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from pathlib import Path
 from dash import Dash
 
 from dashboard.api.routes import register_routes
+from dashboard.domain.livestate import FeedMode
 from dashboard.errors import FeedError, SettingsError
 from dashboard.feeds.backoff import Backoff
 from dashboard.feeds.replay import ReplayFeed
@@ -29,10 +28,15 @@ from dashboard.settings import Settings
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
 from dashboard.storage.resolve import resolve_store
+from dashboard.storage.schema import prepare_store as prepare_file
 from dashboard.views.desk import Desk
 
-log = logging.getLogger(__name__)
-
+MODES = {
+    "simulator": FeedMode.SIMULATED,
+    "replay": FeedMode.REPLAY,
+    "smartapi": FeedMode.LIVE,
+    "none": FeedMode.LIVE,
+}
 ASSETS = Path(__file__).resolve().parents[1] / "assets"
 PACKAGED_ASSETS = Path(__file__).resolve().parent / "assets"
 
@@ -72,7 +76,7 @@ def create_app(
     clock = clock or SystemClock()
     store, note = prepare_store(settings)
     history = history or SqliteHistory(store)
-    board = board or DiskcacheBoard(settings.data_dir / f"{store.stem}.board")
+    board = board or DiskcacheBoard(board_folder(settings, store))
     context = Context(
         history=history,
         board=board,
@@ -93,9 +97,9 @@ def create_app(
 def prepare_store(settings: Settings) -> tuple[Path, str]:
     """Return the store's path and a notice ("" when there is nothing to say), migrated and ready."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    store, note = resolve_store(settings.data_dir / settings.db_name)
-    SqliteRecorder(store).close()
-    return store, note or ""
+    store, note = resolve_store(settings.database, lot_size=settings.lot_size)
+    prepare_file(store)
+    return store, note
 
 
 def build_worker(
@@ -114,7 +118,27 @@ def build_worker(
         leader=FileLeader(settings.data_dir / f"{store.stem}.leader.lock"),
         clock=clock,
         backoff=Backoff(),
+        calendar_of=history.calendar,
+        mode=MODES[settings.feed],
     )
+
+
+def build_ingest(settings: Settings) -> IngestWorker:
+    """Return the worker alone, for a process that serves no pages.
+
+    Raises:
+        StoreError, SettingsError: As `create_app`.
+    """
+    clock = SystemClock()
+    store, _ = prepare_store(settings)
+    history = SqliteHistory(store)
+    board = DiskcacheBoard(board_folder(settings, store))
+    return build_worker(settings, store, history, board, clock)
+
+
+def board_folder(settings: Settings, store: Path) -> Path:
+    """Return the folder of the live board that belongs to a store."""
+    return settings.data_dir / f"{store.stem}.board"
 
 
 def feed_factory(settings: Settings, history: History, clock: Clock) -> Callable[[], Feed]:
@@ -144,7 +168,7 @@ def feed_factory(settings: Settings, history: History, clock: Clock) -> Callable
 
 def _replay_factory(settings: Settings, history: History, clock: Clock) -> Callable[[], Feed]:
     def build() -> Feed:
-        symbol = settings.replay_symbol or _only_real_symbol(history)
+        symbol = settings.replay_symbol or ""
         wanted = settings.replay_session.isoformat() if settings.replay_session else None
         sessions = [s for s in history.sessions(symbol) if history.has_trades(symbol, s.session_ns)]
         chosen = [s for s in sessions if wanted is None or s.date == wanted]
@@ -156,25 +180,11 @@ def _replay_factory(settings: Settings, history: History, clock: Clock) -> Calla
                 + f"; stored: {days}.",
                 retry=False,
             )
-        speed = math.inf if settings.replay_speed == math.inf else settings.replay_speed
-        session_ns = chosen[-1].session_ns if wanted else None
-        return ReplayFeed(history, symbol, session_ns, speed=speed, clock=clock)
+        return ReplayFeed(
+            history, symbol, chosen[-1].session_ns, speed=settings.replay_speed, clock=clock
+        )
 
     return build
-
-
-def _only_real_symbol(history: History) -> str:
-    """Return the stored instrument to replay when none is named: the one that is not simulated."""
-    real = [
-        i.symbol
-        for i in history.instruments()
-        if not i.simulated and not i.symbol.startswith("REPLAY:")
-    ]
-    if len(real) == 1:
-        return real[0]
-    names = ", ".join(real) or "none yet: import a file first"
-    msg = f"REPLAY_SYMBOL must name the stored instrument to replay ({names})."
-    raise FeedError(msg, retry=False)
 
 
 def start_ingest(app: Dash) -> None:

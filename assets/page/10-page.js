@@ -1,60 +1,111 @@
-/* What the page does in the browser alone: the beat, the address, folding the cards, and the
-   controls that stand in two places. Called by Dash's clientside callbacks (pages/callbacks.py). */
-"use strict";
-
-window.dash_clientside = window.dash_clientside || {};
+/*
+ * What the page does in the browser alone: the beat, the address, folding the cards, the feed's
+ * dot, and the controls that stand in two places. Called by Dash's clientside callbacks
+ * (dashboard/pages/callbacks.py); the chart itself is the layer's (assets/footprint).
+ */
 
 (function () {
-  const nothing = () => window.dash_clientside.no_update;
+  'use strict';
+
+  const TELL_MS = 400; // how often, at most, the server is told what is in view
+  const LATE_MS = 5000;
+
+  const client = () => window.dash_clientside;
+  const nothing = () => client().no_update;
 
   /** Set the control of a setting, as if a person had chosen it there. */
   function choose(name, value) {
-    window.dash_clientside.set_props({ type: "set", name }, { value });
+    client().set_props({ type: 'set', name }, { value });
   }
 
   /** Ask the data plane for what changed; the answer goes to the layer, never through Dash. */
-  function beat(n, query) {
-    if (query) window.orderflow.beat(n, query);
+  function beat(count, query, scope) {
+    if (!query) return nothing();
+    if (scope === 'live') window.orderflow.beat(count, query);
+    else window.orderflow.show(query);
     return nothing();
   }
 
-  /** Tell the layer what to paint and with which colours. */
-  function options(layerOptions) {
-    if (layerOptions) {
-      window.orderflow.attach("chart", {
-        ...layerOptions,
-        onSpan: (span) => window.dash_clientside.set_props("span", { data: span }),
-        onMode: (mode) => choose("cells", mode),
-        onFold: () => document.getElementById("fold")?.click(),
-      });
+  let told = '';
+  let telling = 0;
+
+  /** Tell the server what is in view, once it has come to rest. */
+  function tellSeen() {
+    telling = 0;
+    const state = window.orderflow.state();
+    if (!state || !state.visible || !state.scale) return;
+    const [low, high] = state.visible;
+    const seen = {
+      first: Math.max(0, Math.ceil(low)),
+      last: Math.max(0, Math.min(state.total - 1, Math.floor(high))),
+      level: state.scale.level,
+    };
+    const text = JSON.stringify(seen);
+    if (text === told) return;
+    told = text;
+    client().set_props('seen', { data: seen });
+  }
+
+  /** The layer's state changed: the feed's dot and age, and what is in view. */
+  function onState(state) {
+    const dot = document.getElementById('feed-dot');
+    const age = document.getElementById('feed-age');
+    if (dot && age) {
+      const ms = state.feed.ageMs + (state.feed.since ? Date.now() - state.feed.since : 0);
+      const late = state.stale !== '' || ms > LATE_MS;
+      const alive = state.feed.state === 'live' || state.feed.state === 'preparing';
+      dot.className = `dot ${late ? 'late' : alive ? 'live' : ''}`;
+      age.textContent = alive ? `${(ms / 1000).toFixed(1)} s` : state.feed.state;
+      age.title = state.stale || 'Since the last sign of life of the feed';
     }
+    if (!telling) telling = setTimeout(tellSeen, TELL_MS);
+  }
+
+  /** Tell the layer what to paint and with which colours. */
+  function options(layer) {
+    if (!layer) return nothing();
+    told = '';
+    window.orderflow.attach('chart', {
+      ...layer,
+      onState,
+      onKey: (key, mode) => choose('cells', mode),
+      onMessage: (sentence) => {
+        const place = document.getElementById('layer-message');
+        if (place) place.textContent = sentence;
+      },
+    });
     return nothing();
   }
 
   /** Keep the address in step with the view, without Dash noticing: a Location would rebuild the
-      page. The controls in the top bar and in the cards that hold the same setting follow. */
+      page. The controls of the same setting in the top bar and in the cards follow each other. */
   function address(view) {
     if (!view) return nothing();
     const query = new URLSearchParams(view).toString();
-    const path = window.location.pathname + (query ? "?" + query : "");
+    const path = window.location.pathname + (query ? `?${query}` : '');
     if (path !== window.location.pathname + window.location.search) {
-      window.history.replaceState(window.history.state, "", path);
+      window.history.replaceState(window.history.state, '', path);
     }
-    choose("bar", view.bar);
-    choose("bar.quick", view.bar);
-    choose("level", view.level || "auto");
-    choose("level.quick", view.level || "auto");
+    for (const name of ['bar', 'bar.quick']) choose(name, view.bar);
+    for (const name of ['level', 'level.quick']) choose(name, view.level || 'auto');
     return nothing();
   }
 
   /** Show or hide the control cards; remembered in this browser. */
   function fold(clicks, folded) {
     const now = clicks ? !folded : Boolean(folded);
-    if (clicks) window.dash_clientside.set_props("folded", { data: now });
+    if (clicks) client().set_props('folded', { data: now });
     // The chart's room changed: Plotly listens to the window alone.
-    setTimeout(() => window.dispatchEvent(new Event("resize")), 0);
-    return now ? "desk folded" : "desk";
+    setTimeout(() => window.dispatchEvent(new Event('resize')), 0);
+    return now ? 'desk folded' : 'desk';
   }
 
+  document.addEventListener('keydown', (event) => {
+    const typing = event.target.closest && event.target.closest('input, select, textarea');
+    if (typing || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (event.key === 'c' || event.key === 'C') document.getElementById('fold')?.click();
+  });
+
+  window.dash_clientside = window.dash_clientside || {};
   window.dash_clientside.page = { beat, options, address, fold };
 })();

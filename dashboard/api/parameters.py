@@ -12,19 +12,16 @@ from dashboard.views.beat import BeatRequest
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
 
-BEAT_NAMES = ("from", "to", "since", "view", "pane", "span", "current", "anchor", "scope")
+BEAT_NAMES = ("from", "to", "since", "view", "pane", "span", "current", "anchor", "format")
 
 
-def beat_request(arguments: Mapping[str, str]) -> BeatRequest:
-    """Read the query of `/api/v1/live`.
+def beat_request(arguments: Mapping[str, str], scope: str) -> BeatRequest:
+    """Read the layer's query of `/api/v1/live` (scope live) or `/api/v1/bars` (scope stored).
 
     Raises:
         InputError: An unknown or wrong parameter.
     """
     refuse_unknown(arguments, (*FIELD_NAMES, *BEAT_NAMES))
-    scope = arguments.get("scope", "live")
-    if scope not in ("live", "stored"):
-        raise InputError("scope", scope, "live or stored")
     known = arguments.get("view", "")
     if known and not _HASH.fullmatch(known):
         raise InputError("view", known, "the view hash of an earlier answer, or nothing")
@@ -74,9 +71,7 @@ def refuse_unknown(arguments: Iterable[str], allowed: Iterable[str]) -> None:
             raise InputError(name, "this parameter", listed)
 
 
-def whole(
-    arguments: Mapping[str, str], name: str, default: int | None, low: int
-) -> int | None:
+def whole(arguments: Mapping[str, str], name: str, default: int | None, low: int) -> int | None:
     """Return a whole number of at least `low`, `default` where it is not given or empty."""
     text = arguments.get(name, "")
     if not text:

@@ -14,7 +14,9 @@ from flask import Flask, Response, request
 
 from dashboard.api.parameters import beat_request, refuse_unknown, wanted_sessions
 from dashboard.errors import DashboardError, InputError, InstrumentUnknownError, StoreError
+from dashboard.views.beat import BeatAnswer
 from dashboard.views.desk import Desk
+from dashboard.views.export import export_text
 
 COMPRESS_FROM = 1_000
 """Bytes from which an answer is compressed; below it the header costs more than it saves."""
@@ -26,21 +28,16 @@ def register_routes(server: Flask, desk: Desk) -> None:
     @server.get("/api/v1/live")
     def live() -> Response:
         """Return what changed in a view since a version (docs/ARCHITECTURE.md), 204 for nothing."""
-        wanted = beat_request(request.args)
-        answer = desk.beat(wanted)
-        if answer.body is None:
-            empty = Response(status=204)
-            empty.headers["X-Feed-Age-Ms"] = str(answer.age_ms)
-            empty.headers["X-Feed-State"] = answer.state
-            return empty
-        return _json(answer.body)
+        return _beat(desk.beat(beat_request(request.args, "live")))
 
     @server.get("/api/v1/bars")
     def bars() -> Response:
-        """Return bars with their levels, as the export writes them."""
+        """Return stored bars with their levels, as the export writes them or as the layer wants."""
+        if request.args.get("format") == "layer":
+            return _beat(desk.beat(beat_request(request.args, "stored")))
         arguments = _once(request.args)
-        refuse_unknown(arguments, ("symbol", "bar", "level", "from", "to", "cvd", "va"))
-        return _compressed(desk.export_text(**wanted_sessions(arguments)).encode())
+        refuse_unknown(arguments, ("symbol", "bar", "level", "from", "to", "cvd", "va", "format"))
+        return _compressed(export_text(desk.series, **wanted_sessions(arguments)).encode())
 
     @server.get("/api/v1/instruments")
     def instruments() -> Response:
@@ -68,6 +65,16 @@ def register_routes(server: Flask, desk: Desk) -> None:
         return answer
 
 
+def _beat(answer: BeatAnswer) -> Response:
+    """Return an answer of the data plane; 204 where nothing changed."""
+    if answer.body is not None:
+        return _json(answer.body)
+    empty = Response(status=204)
+    empty.headers["X-Feed-Age-Ms"] = str(answer.age_ms)
+    empty.headers["X-Feed-State"] = answer.state
+    return empty
+
+
 def _once(arguments: Mapping[str, str]) -> dict[str, str]:
     return {name: arguments[name] for name in arguments}
 
@@ -86,7 +93,7 @@ def _status(error: DashboardError) -> int:
 
 
 def _json(body: Mapping[str, Any]) -> Response:
-    return _compressed(orjson.dumps(body, option=orjson.OPT_SERIALIZE_NUMPY))
+    return _compressed(orjson.dumps(body))
 
 
 def _compressed(raw: bytes) -> Response:

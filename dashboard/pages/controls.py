@@ -60,8 +60,13 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
     (
         "Bars",
         (
-            Control("bar", "Size", "text", "5m, 30s, 1h (time) · 100t (trades) · 5000v (volume) · "
-                    "20r (range in ticks) · 500delta"),
+            Control(
+                "bar",
+                "Size",
+                "text",
+                "5m, 30s, 1h (time) · 100t (trades) · 5000v (volume) · "
+                "20r (range in ticks) · 500delta",
+            ),
             Control("level", "Level", "text", "auto, or a price step such as 2.00 (whole ticks)"),
             Control("candles", "Candles", "switch", "The candle strip left of each ladder"),
             Control("inbar", "In-bar profile", "switch", "Grey volume bars right of each ladder"),
@@ -71,24 +76,47 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
         "Cells",
         (
             Control("numbers", "Numbers", "switch", "Numbers in the cells"),
-            Control("heat", "Heat", "select", "What a cell's fill is relative to: the session's "
-                    "cells so far (a closed bar keeps its colours), its own bar, or what is visible"),
+            Control(
+                "heat",
+                "Heat",
+                "select",
+                "What a cell's fill is relative to: the session's "
+                "cells so far (a closed bar keeps its colours), its own bar, or what is visible",
+            ),
             Control("unit", "Show in", "select", "Lots of the contract, or quantity"),
-            Control("ladder", "Ladder", "select", "The canvas layer, or Plotly's own annotations "
-                    "(up to 200 rows, once a second)"),
+            Control(
+                "ladder",
+                "Ladder",
+                "select",
+                "The canvas layer, or Plotly's own annotations (up to 200 rows, once a second)",
+            ),
             Control("palette", "Colours", "select", "Blue and orange for the colour-blind"),
         ),
     ),
     (
         "Marks",
         (
-            Control("poc", "POC", "switch", "Level with the most volume of each bar; a tie goes to "
-                    "the level nearest the bar's middle, then the lower one"),
-            Control("imb", "Imbalance", "switch", "Buy: ask ≥ ratio × bid one level below. "
-                    "Sell: bid ≥ ratio × ask one level above"),
+            Control(
+                "poc",
+                "POC",
+                "switch",
+                "Level with the most volume of each bar; a tie goes to "
+                "the level nearest the bar's middle, then the lower one",
+            ),
+            Control(
+                "imb",
+                "Imbalance",
+                "switch",
+                "Buy: ask ≥ ratio × bid one level below. Sell: bid ≥ ratio × ask one level above",
+            ),
             Control("ratio", "Ratio", "text", "1.1 to 20; 3.0 means three times"),
-            Control("minvol", "Minimum", "text", "auto: 60th percentile of the previous session's "
-                    "level volumes; or a volume in the unit shown"),
+            Control(
+                "minvol",
+                "Minimum",
+                "text",
+                "auto: 60th percentile of the previous session's "
+                "level volumes; or a volume in the unit shown",
+            ),
             Control("stacks", "Stacks", "switch", "Imbalances of one side in a row"),
             Control("stack", "Levels in a row", "text", "2 to 10"),
             Control("preset", "Preset", "select", "The imbalance rule as this platform has it"),
@@ -98,8 +126,13 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
         "Profile",
         (
             Control("profile", "Range", "select", "Bars that the profile at the right is of"),
-            Control("va", "Value area", "select", "How the value area grows from the POC: one row "
-                    "at a time (tie goes up), CBOT's two rows, or TradingView's at most"),
+            Control(
+                "va",
+                "Value area",
+                "select",
+                "How the value area grows from the POC: one row "
+                "at a time (tie goes up), CBOT's two rows, or TradingView's at most",
+            ),
             Control("vashare", "Share %", "text", "50 to 95"),
             Control("pwidth", "Width px", "text", "30 to 220"),
         ),
@@ -109,7 +142,9 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
         (
             Control("vwap", "VWAP", "switch", "Volume-weighted average price since the open"),
             Control("bands", "Bands", "select", "Volume-weighted standard deviations about VWAP"),
-            Control("cvd", "CVD", "select", "Cumulative delta, from the session's open or all bars"),
+            Control(
+                "cvd", "CVD", "select", "Cumulative delta, from the session's open or all bars"
+            ),
             Control("prevclose", "Previous close", "switch", "Close of the session before"),
             Control("table", "Statistics", "switch", "The table under the bars"),
             Control("beat", "Beat ms", "text", "100 to 5000: how often the page asks for changes"),
@@ -120,19 +155,20 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
 NAMES: tuple[str, ...] = tuple(c.name for _, rows in CARDS for c in rows)
 
 
-def control_cards(view: ViewSettings, feed: Any = None) -> html.Div:  # noqa: ANN401 - a component
-    """Return the column of cards with the view's values; `feed` is appended as the last card."""
+def control_cards(view: ViewSettings) -> html.Div:
+    """Return the column of cards with the view's values, the Feed card last."""
     cards = [
         _card(title, number, [_row(control, view) for control in rows])
         for number, (title, rows) in enumerate(CARDS, start=1)
     ]
-    if feed is not None:
-        cards.append(_card("Feed", len(cards) + 1, [feed]))
+    cards.append(_card("Feed", len(cards) + 1, [html.Div(id=ids.FEED_CARD)]))
     return html.Div(cards, id=ids.PANEL, className="panel")
 
 
 def _card(title: str, number: int, rows: Sequence[Any]) -> dbc.Card:
-    header = html.Div([html.Span(title), html.Span(str(number), className="faint")], className="card-head")
+    header = html.Div(
+        [html.Span(title), html.Span(str(number), className="faint")], className="card-head"
+    )
     return dbc.Card(dbc.CardBody([header, *rows]), className="control-card")
 
 
@@ -143,7 +179,9 @@ def _row(control: Control, view: ViewSettings) -> html.Div:
     note = html.Span(id=ids.MINVOL_SHOWN, className="shown") if control.name == "minvol" else None
     return html.Div(
         [
-            html.Div([html.Span([label, note]), _input(control, view), tip], className="control-row"),
+            html.Div(
+                [html.Span([label, note]), _input(control, view), tip], className="control-row"
+            ),
             html.Div(id=ids.fault(control.name), className="fault", role="alert"),
         ]
     )

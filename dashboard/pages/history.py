@@ -9,7 +9,8 @@ import dash_bootstrap_components as dbc
 from dash import Dash, dcc, html
 
 from dashboard.pages import ids, shell
-from dashboard.views.desk import Desk, PageModel
+from dashboard.views.desk import Desk
+from dashboard.views.page import PageModel, open_page
 
 EMPTY = (
     "No session is stored yet. Import a file with: python -m dashboard import FILE --symbol NAME, "
@@ -21,9 +22,9 @@ def register(_app: Dash, desk: Desk) -> None:
     """Register the page under ``/history``; its query is the view."""
 
     def layout(**query: str) -> html.Div:
-        opened = desk.open_page(query, "stored")
+        opened = open_page(desk, query, "stored")
         if opened is None:
-            return shell.waiting(EMPTY)
+            return shell.waiting(EMPTY, "stored")
         return shell.page(opened, extra=_pickers(opened))
 
     dash.register_page(
@@ -34,13 +35,13 @@ def register(_app: Dash, desk: Desk) -> None:
 def _pickers(model: PageModel) -> list[Any]:
     """Return the session picker, its neighbours' buttons and the date range."""
     settings = model.view.settings
-    dates = list(model.session_dates)
+    dates = list(model.sessions)
     return [
         dbc.Button("‹", id=ids.PREVIOUS, className="chip icon", title="Previous session"),
         dbc.Select(
             id=ids.setting("session"),
             options=[{"label": label, "value": date} for date, label in dates],
-            value=model.session_date,
+            value=settings.session or dates[-1][0],
         ),
         dbc.Button("›", id=ids.NEXT, className="chip icon", title="Next session"),
         dcc.DatePickerRange(

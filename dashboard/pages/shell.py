@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from typing import Any
 
 import dash_bootstrap_components as dbc
@@ -12,37 +11,14 @@ from dash import dcc, html
 from dashboard.figures.chart import GRAPH_CONFIG
 from dashboard.pages import controls, ids
 from dashboard.views.desk import View
+from dashboard.views.page import PageModel
+
+PULSE_MS = 1000
 
 LEVEL_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
-@dataclass(frozen=True, slots=True)
-class PageModel:
-    """All that a page's first picture needs; built by `Desk` calls, free of Dash.
-
-    Attributes:
-        view: What is shown.
-        symbols: Instruments to choose from.
-        figure: The chart as a plain dict.
-        query: First content of the `query` Store.
-        options: First content of the layer's options Store.
-        faults: Settings of the URL that were refused: name to sentence.
-        notes: Sentences to show once.
-        beat_ms: Interval of the beat.
-        pulse_ms: Interval of the pulse.
-    """
-
-    view: View
-    symbols: Sequence[str]
-    figure: Mapping[str, Any]
-    query: Mapping[str, Any]
-    options: Mapping[str, Any]
-    faults: Mapping[str, str] = field(default_factory=dict)
-    notes: Sequence[str] = ()
-    pulse_ms: int = 1000
-
-
-def page(model: PageModel, *, extra: Sequence[Any] = (), feed: Any = None) -> html.Div:  # noqa: ANN401
+def page(model: PageModel, *, extra: Sequence[Any] = ()) -> html.Div:
     """Return a chart page; `extra` are the page's own parts of the top bar."""
     settings = model.view.settings
     live = model.view.scope == "live"
@@ -50,7 +26,7 @@ def page(model: PageModel, *, extra: Sequence[Any] = (), feed: Any = None) -> ht
         [
             _topbar(model, extra, live=live),
             html.Div(id=ids.CARDS, className="metrics"),
-            html.Div(controls.control_cards(settings, feed), className="panel-slot"),
+            html.Div(controls.control_cards(settings), className="panel-slot"),
             html.Div(
                 [
                     dcc.Graph(
@@ -60,24 +36,26 @@ def page(model: PageModel, *, extra: Sequence[Any] = (), feed: Any = None) -> ht
                         style={"height": "100%"},
                     ),
                     html.Div(_notices(model), id=ids.NOTICE, className="notice", role="status"),
+                    html.Div(id="layer-message", className="layer-message", role="alert"),
                 ],
                 className="chart-slot",
             ),
             html.Div(id=ids.STATUS, className="status"),
             *_machinery(model, live=live),
         ],
-        id="desk",
+        id=ids.DESK,
         className="desk",
     )
 
 
-def waiting(sentence: str) -> html.Div:
-    """Return the page for a store that holds nothing yet; the pulse opens the chart when it can."""
+def waiting(sentence: str, scope: str) -> html.Div:
+    """Return the page for a store that holds nothing yet; it opens the chart when it can."""
     return html.Div(
         [
             html.Div([html.Span("Order flow", className="brand")], className="topbar"),
             html.Div(html.P(sentence, id="waiting"), className="p-4"),
-            dcc.Interval(id=ids.PULSE, interval=1000),
+            dcc.Interval(id=ids.WAIT, interval=1000),
+            dcc.Store(id=ids.SCOPE, data=scope),
             dcc.Location(id=ids.GO, refresh=True),
         ]
     )
@@ -119,7 +97,14 @@ def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
                 ],
                 className="pages",
             ),
-            html.Div(id=ids.FEED, className="feed"),
+            html.Div(
+                [
+                    html.Span(model.mode, id=ids.MODE, className="badge-mode"),
+                    html.Span(className="dot", id="feed-dot"),
+                    html.Span(id="feed-age"),
+                ],
+                className="feed",
+            ),
         ],
         className="topbar",
     )
@@ -145,14 +130,15 @@ def _machinery(model: PageModel, *, live: bool) -> list[Any]:
     """Return the timers and stores, which nobody sees."""
     return [
         dcc.Interval(id=ids.BEAT, interval=model.view.settings.beat, disabled=not live),
-        dcc.Interval(id=ids.PULSE, interval=model.pulse_ms, disabled=not live),
+        dcc.Interval(id=ids.PULSE, interval=PULSE_MS, disabled=not live),
         dcc.Store(id=ids.VIEW, data=model.view.settings.to_query()),
         dcc.Store(id=ids.QUERY, data=dict(model.query)),
         dcc.Store(id=ids.OPTIONS, data=dict(model.options)),
-        dcc.Store(id=ids.SPAN),
-        dcc.Store(id=ids.SINK),
+        dcc.Store(id=ids.SEEN),
+        *(dcc.Store(id=ids.sink(name)) for name in ("options", "beat", "address")),
         dcc.Store(id=ids.FOLDED, storage_type="local"),
-        dcc.Store(id="faults", data=dict(model.faults)),
+        dcc.Store(id=ids.FAULTS, data=dict(model.faults)),
+        dcc.Store(id=ids.DRAWN, data=dict(model.drawn)),
+        dcc.Store(id=ids.SCOPE, data=model.view.scope),
         dcc.Location(id=ids.GO, refresh=True),
-        dcc.Download(id=ids.DOWNLOAD),
     ]

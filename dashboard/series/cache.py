@@ -81,6 +81,10 @@ class SeriesCache:
             raise InstrumentUnknownError(symbol, known)
         return found
 
+    def instruments(self) -> list[Instrument]:
+        """Return all stored instruments, by symbol."""
+        return self._history.instruments()
+
     def sessions(self, symbol: str, live: LiveState | None = None) -> list[SessionInfo]:
         """Return the stored sessions in time order, read again when a new one has begun."""
         newest = live.session_ns if live is not None else -1
@@ -172,13 +176,25 @@ class SeriesCache:
         if needs_trades(key.spec, base):
             self._require_trades(key)
             series = TradeSeries(
-                self._history, key.symbol, key.spec, key.level_size, instrument.tick_size,
-                calendar, first, key.last_session,
+                self._history,
+                key.symbol,
+                key.spec,
+                key.level_size,
+                instrument.tick_size,
+                calendar,
+                first,
+                key.last_session,
             )
         else:
             series = MinuteSeries(
-                self._history, key.symbol, key.spec, key.level_size, instrument.tick_size,
-                calendar, first, key.last_session,
+                self._history,
+                key.symbol,
+                key.spec,
+                key.level_size,
+                instrument.tick_size,
+                calendar,
+                first,
+                key.last_session,
             )
         return _Entry(series, instrument, calendar, self._previous_levels(key))
 

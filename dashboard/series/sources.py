@@ -130,11 +130,9 @@ class MinuteSeries:
         """Return the minutes that are not closed in the store, at the view's level size."""
         if live is not None:
             minutes = live.open_bars
-        elif self._range[1] is None:
+        else:
             trades = self._history.open_trades(self._symbol)
             minutes, _ = aggregate(trades, MINUTE, self._calendar, self._tick_size)
-        else:
-            return Bars.empty(MINUTE, self._level_size)
         return regroup(_inside(minutes, *self._range), self._level_size)
 
     def _forms(self, recent: Bars) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,12 @@ class BeatRequest:
     span: int | None = None
     current: int | None = None
     anchor: int | None = None
+
+    @property
+    def question(self) -> Hashable:
+        """All that decides the view hash; the window and what the asker has do not."""
+        settings = tuple(sorted(self.values.items()))
+        return (settings, self.scope, self.pane_px, self.span, self.current, self.anchor)
 
 
 @dataclass(frozen=True, slots=True)

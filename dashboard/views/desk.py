@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
-from dashboard.domain.bars import BarSpec
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import FeedState, FeedStatus
 from dashboard.domain.snapshot import Snapshot
-from dashboard.errors import InputError
+from dashboard.errors import InputError, StoreError
 from dashboard.figures.frame import ViewFrame, derive
-from dashboard.figures.payload import build_payload
+from dashboard.figures.payload import build_payload, unchanged
 from dashboard.figures.view import ViewSettings, defaults_for, resolve_level
 from dashboard.ports import Context, SessionInfo
 from dashboard.series.cache import MAX_BARS, SeriesCache
@@ -27,8 +27,14 @@ from dashboard.views.settings import parse_leniently
 FRAMES = 24
 """Derived frames kept: one per view that somebody looks at, least recently used out first."""
 
+QUESTIONS = 256
+"""Beat questions whose view hash is remembered."""
+
 SCREENFUL = 60
 """Bars answered to a beat that names no window."""
+
+READY_AGE_MS = 10_000
+"""A feed that gave no sign of life for so long is not ready."""
 
 _MS = 1_000_000
 
@@ -66,6 +72,7 @@ class Desk:
         self.context = context
         self.series = SeriesCache(context.history, context.board)
         self._frames: OrderedDict[View, ViewFrame] = OrderedDict()
+        self._answered: dict[Hashable, tuple[str, int]] = {}
         self._lock = threading.Lock()
 
     def instruments(self, scope: str) -> list[Instrument]:
@@ -160,8 +167,10 @@ class Desk:
         )
         if len(found.bars) > MAX_BARS:
             raise InputError(
-                "bar", view.settings.bar, f"longer bars or fewer sessions: {len(found.bars):,} "
-                f"bars are more than the {MAX_BARS:,} of one view"
+                "bar",
+                view.settings.bar,
+                f"longer bars or fewer sessions: {len(found.bars):,} "
+                f"bars are more than the {MAX_BARS:,} of one view",
             )
         return found
 
@@ -186,23 +195,61 @@ class Desk:
             InputError: A parameter is wrong, or the window is larger than the caps.
         """
         now = self.context.clock.now_ns()
-        status = self.context.board.read_status()
-        if request.scope == "live" and request.known and self._unchanged(request):
-            return BeatAnswer(None, self.age_ms(status, now), _state(status))
+        status = self.context.board.read_status() if request.scope == "live" else None
+        nothing = BeatAnswer(None, self.age_ms(status, now), _state(status))
+        if request.known and self._unchanged(request):
+            return nothing
         view = self.open(request)
         frame = self.frame(view)
-        total = len(frame.snapshot.bars)
-        last = min(request.last if request.last is not None else total - 1, total - 1)
-        first = request.first if request.first is not None else max(0, last - SCREENFUL + 1)
-        body = build_payload(
-            frame,
-            view.settings,
-            window=(first, last),
-            since=request.since,
-            known=request.known,
-            now_ns=now,
+        self._answered[request.question] = (frame.view, frame.snapshot.generation)
+        while len(self._answered) > QUESTIONS:
+            self._answered.pop(next(iter(self._answered)), None)
+        last = len(frame) - 1
+        window = (
+            request.first if request.first is not None else max(0, last - SCREENFUL + 1),
+            request.last if request.last is not None else last,
         )
-        return BeatAnswer(body, self.age_ms(status, now), _state(status))
+        if request.since and unchanged(frame, request.since, request.known):
+            return nothing
+        body = build_payload(frame, view.settings, window, request.since, request.known, now)
+        return BeatAnswer(body, nothing.age_ms, nothing.state)
+
+    def list_instruments(self) -> list[dict[str, Any]]:
+        """Return every stored instrument with its sessions, as the API and the CLI list them."""
+        return [
+            {
+                "symbol": i.symbol,
+                "exchange": i.exchange,
+                "calendar": i.calendar,
+                "simulated": i.simulated,
+                "price_scale": i.price_scale,
+                "tick_size": str(i.price_of(i.tick_size)),
+                "lot_size": i.lot_size,
+                "expiry": i.expiry,
+                "sessions": [
+                    {
+                        "date": s.date,
+                        "trades": s.trades,
+                        "volume": s.volume,
+                        "confirmed": s.confirmed,
+                    }
+                    for s in self.series.sessions(i.symbol)
+                ],
+            }
+            for i in self.context.history.instruments()
+        ]
+
+    def readiness(self) -> tuple[bool, dict[str, Any]]:
+        """Return whether pages can be served and the feed is alive, and the facts."""
+        status = self.context.board.read_status()
+        age = self.age_ms(status, self.context.clock.now_ns())
+        facts: dict[str, Any] = {"feed": _state(status), "feed_age_ms": age}
+        facts["cause"] = status.cause if status is not None else ""
+        try:
+            facts["store_generation"] = self.context.history.generation()
+        except StoreError as error:
+            return False, facts | {"store": error.user_text}
+        return status is None or (age < READY_AGE_MS and not status.cause), facts | {"store": "ok"}
 
     def age_ms(self, status: FeedStatus | None, now_ns: int) -> int:
         """Return how long ago the feed gave a sign of life, -1 when there is none."""
@@ -211,13 +258,20 @@ class Desk:
         return max(0, (now_ns - status.heartbeat_ns) // _MS)
 
     def _unchanged(self, request: BeatRequest) -> bool:
-        """Tell without touching the series whether the asker has everything.
+        """Tell from the board's version alone whether the asker has everything.
 
-        Only a question for the live edge counts: a moved window asks for bars that the asker may
-        not have, whatever the version.
+        A question that was answered with the hash the asker knows needs no look at the series while
+        the board stands still. An asker whose window has moved sends `since` 0.
         """
+        known = self._answered.get(request.question)
+        if known is None or known[0] != request.known or request.scope != "live":
+            return False
         live = self.context.board.read(str(request.values.get("symbol", "")))
-        return live is not None and live.version == request.since and request.first is None
+        return (
+            live is not None
+            and live.version == request.since
+            and known[1] == self.context.history.generation()
+        )
 
     def _sessions_of(self, settings: ViewSettings, instrument: Instrument) -> tuple[int, int]:
         """Return the first and last session id of a stored view."""
@@ -238,10 +292,6 @@ class Desk:
         if not found:
             raise InputError("session", settings.session, _dates(sessions))
         return found[0].session_ns, found[-1].session_ns
-
-    def bar_spec(self, text: str) -> BarSpec:
-        """Return a recipe from text (InputError)."""
-        return BarSpec.parse(text)
 
 
 def _dates(sessions: list[SessionInfo]) -> str:

@@ -136,9 +136,7 @@ def test_a_stored_minute_that_changed_late_replaces_its_older_self() -> None:
     tape = random_tape(count=500)
     late = tape.take(slice(100, 101)).replace(seq=[501], size=[77])
     store = Store(Trades.concat([tape, late]))
-    series = MinuteSeries(
-        store, "X", BarSpec.parse("5m"), LEVEL, TICK, calendar_24x7(), None, None
-    )
+    series = MinuteSeries(store, "X", BarSpec.parse("5m"), LEVEL, TICK, calendar_24x7(), None, None)
     store.count = 500
     series.refresh(store.live())
     store.count = 501

@@ -1,0 +1,275 @@
+"""What a chart page is given at its opening and at each pulse, free of Dash.
+
+The browser sends its settings, what it has drawn and what it sees; the answer names only what must
+change. Nothing is remembered here between two calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dashboard.domain.calendar import Calendar
+from dashboard.figures.cards import Card, Part, feed_rows, metric_cards, status_parts
+from dashboard.figures.chart import build_figure, patch_ops
+from dashboard.figures.frame import ViewFrame
+from dashboard.figures.labels import date_text, price_text
+from dashboard.figures.payload import mode_of
+from dashboard.figures.theme import layer_theme
+from dashboard.figures.view import ViewSettings, layer_options
+from dashboard.ports import SessionInfo
+from dashboard.views.desk import Desk, View
+from dashboard.views.settings import Change, address, apply_values
+
+PATHS: Mapping[str, str] = {"live": "/", "stored": "/history"}
+"""Address of the page of each scope."""
+
+PROFILE_EVERY = 5
+"""Pulses (seconds) between two refreshes of the figure's profile while no bar closes."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageModel:
+    """All that a page's first picture needs.
+
+    Attributes:
+        view: What is shown.
+        symbols: Instruments to choose from.
+        sessions: Stored sessions, oldest first: (date, label).
+        figure: The chart as a plain dict.
+        query: What the layer's requests carry.
+        options: What the layer paints, and its colours.
+        drawn: What the figure is of, for the first `refresh`.
+        faults: Settings of the URL that were refused: name to sentence.
+        notes: Sentences to show once.
+    """
+
+    view: View
+    symbols: Sequence[str]
+    sessions: Sequence[tuple[str, str]]
+    figure: Mapping[str, Any]
+    query: Mapping[str, str]
+    options: Mapping[str, Any]
+    drawn: Mapping[str, Any]
+    faults: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
+    mode: str = ""
+
+    @property
+    def session_label(self) -> str:
+        """The newest session's label."""
+        return self.sessions[-1][1] if self.sessions else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refresh:
+    """What a pulse changes on the page.
+
+    Attributes:
+        changes: Paths and values of the figure that are new; empty when it stands as it is.
+        drawn: What the figure is of after the changes.
+        query: What the layer's requests carry from now on.
+        options: What the layer paints from now on.
+        cards: Metric cards.
+        status: The status line.
+        feed_rows: Rows of the Feed card.
+        mode: The badge's text.
+        level_text: The level size shown.
+        minimum_text: The imbalance minimum in force.
+    """
+
+    changes: Sequence[tuple[tuple[str | int, ...], Any]]
+    drawn: Mapping[str, Any]
+    query: Mapping[str, str]
+    options: Mapping[str, Any]
+    cards: Sequence[Card]
+    status: Sequence[Part]
+    feed_rows: Sequence[Part]
+    mode: str
+    level_text: str
+    minimum_text: str
+
+
+def open_page(desk: Desk, values: Mapping[str, object], scope: str) -> PageModel | None:
+    """Return a page's first picture; None when nothing is stored yet.
+
+    Args:
+        desk: Serves the view.
+        values: The URL's query: untrusted text.
+        scope: `live` or `stored`.
+    """
+    opened = desk.open_leniently(values, scope)
+    if opened is None:
+        return None
+    view, faults = opened
+    frame = desk.frame(view)
+    symbol = view.instrument.symbol
+    return PageModel(
+        view=view,
+        symbols=[i.symbol for i in desk.instruments(scope)],
+        sessions=session_choices(desk.series.sessions(symbol), frame.snapshot.calendar),
+        figure=build_figure(frame, view.settings),
+        query=_query(view, frame),
+        options=_options(view),
+        drawn=_drawn(view, frame, None, 0),
+        faults=faults,
+        notes=desk.context.notes,
+        mode=mode_of(frame.snapshot),
+    )
+
+
+def refresh(
+    desk: Desk,
+    view_text: Mapping[str, str],
+    scope: str,
+    seen: Mapping[str, Any] | None,
+    query: Mapping[str, str],
+    drawn: Mapping[str, Any],
+    pulse: int,
+) -> Refresh:
+    """Return what has changed since the browser was last told.
+
+    Args:
+        desk: Serves the view.
+        view_text: The settings, as `ViewSettings.to_query` writes them.
+        scope: `live` or `stored`.
+        seen: What the layer reports: `first` and `last` position in view, `level` size shown
+            (price units), `plot_px`; None before its first paint.
+        query: What the layer's requests carry now.
+        drawn: What the figure is of.
+        pulse: Counts the pulses; every fifth refreshes the profile of a forming session.
+
+    Raises:
+        DashboardError: The settings cannot be shown; nothing on the page changes then.
+    """
+    settings = ViewSettings.parse(view_text)
+    instrument = desk.series.instrument(settings.symbol)
+    level = _whole(seen, "level") or _whole(drawn, "level")
+    anchor = int(query["anchor"]) if query.get("anchor") else None
+    view = desk.resolve(settings, instrument, scope, current=level, anchor=anchor)
+    frame = desk.frame(view)
+    window = _window(seen)
+    wanted = _drawn(view, frame, window, pulse)
+    changes = () if _same(drawn, wanted) else patch_ops(build_figure(frame, settings, window))
+    now = desk.context.clock.now_ns()
+    return Refresh(
+        changes=changes,
+        drawn=wanted if changes else drawn,
+        query=_query(view, frame),
+        options=_options(view),
+        cards=metric_cards(frame, settings),
+        status=status_parts(frame, settings, now),
+        feed_rows=feed_rows(frame, now),
+        mode=mode_of(frame.snapshot),
+        level_text=_level_text(view),
+        minimum_text=_minimum_text(settings, frame),
+    )
+
+
+def change(
+    desk: Desk, view_text: Mapping[str, str], values: Mapping[str, object], trigger: str, scope: str
+) -> Change:
+    """Return what a changed control leads to (`views.settings.apply_values`)."""
+    view = ViewSettings.parse(view_text)
+    instrument = desk.series.instrument(view.symbol)
+    return apply_values(view, values, trigger, instrument, PATHS[scope])
+
+
+def beat_ms(view_text: Mapping[str, str]) -> int:
+    """Return the interval of the beat that a view asks for."""
+    return ViewSettings.parse(view_text).beat
+
+
+def history_href(
+    desk: Desk, view_text: Mapping[str, str], step: int, start: str | None, end: str | None
+) -> str | None:
+    """Return the address of another session or range of sessions; None to stay.
+
+    Args:
+        desk: Knows the stored sessions.
+        view_text: The settings now.
+        step: -1 for the session before the one shown, 1 for the one after, 0 for a range.
+        start, end: The range's dates, both inclusive; None where not chosen.
+    """
+    view = ViewSettings.parse(view_text)
+    if step == 0:
+        wanted = replace(view, session="", from_date=start or "", to_date=end or "")
+        if wanted.from_date and wanted.to_date and wanted.from_date > wanted.to_date:
+            return None
+    else:
+        dates = sorted({s.date for s in desk.series.sessions(view.symbol)})
+        shown = view.session or (view.from_date if step < 0 else view.to_date) or dates[-1]
+        place = bisect_left(dates, shown) + step
+        if not 0 <= place < len(dates):
+            return None
+        wanted = replace(view, session=dates[place], from_date="", to_date="")
+    return None if wanted == view else address(PATHS["stored"], wanted)
+
+
+def warning(sentence: str) -> Part:
+    """Return a part of the status line that says what is wrong."""
+    return Part("", sentence, "warn")
+
+
+def session_choices(sessions: Sequence[SessionInfo], calendar: Calendar) -> list[tuple[str, str]]:
+    """Return (date, label) of the sessions, oldest first, each date once."""
+    dates = {s.date: date_text(s.session_ns, calendar.timezone) for s in sessions}
+    return list(dates.items())
+
+
+def _query(view: View, frame: ViewFrame) -> dict[str, str]:
+    """Return the beat's parameters: the settings, and what keeps positions where they are."""
+    query = view.settings.to_query()
+    if view.scope == "live":
+        query["anchor"] = str(frame.snapshot.anchor_session_ns)
+    return query
+
+
+def _options(view: View) -> dict[str, Any]:
+    theme = layer_theme(view.settings.palette)
+    return {**layer_options(view.settings), "theme": theme, "scope": view.scope}
+
+
+def _drawn(
+    view: View, frame: ViewFrame, window: tuple[int, int] | None, pulse: int
+) -> dict[str, Any]:
+    """Return a digest of all that the figure depends on, coarse enough to change seldom.
+
+    The window counts in halves of its own width, so that panning redraws the figure only when its
+    held bars run out; a forming session's profile counts every fifth pulse.
+    """
+    total = len(frame)
+    step = max((window[1] - window[0]) // 2, 1) if window else 1
+    place = (window[0] // step, step) if window else None
+    forming = pulse // PROFILE_EVERY if frame.snapshot.is_open else 0
+    facts = (sorted(view.settings.to_query().items()), frame.figure, frame.view, total, place)
+    digest = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
+    return {"of": digest, "level": view.level_size, "profile": forming, "total": total}
+
+
+def _same(drawn: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return drawn.get("of") == wanted["of"] and drawn.get("profile") == wanted["profile"]
+
+
+def _window(seen: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    first, last = _whole(seen, "first"), _whole(seen, "last")
+    return None if first is None or last is None or last < first else (first, last)
+
+
+def _whole(values: Mapping[str, Any] | None, name: str) -> int | None:
+    """Return a whole number that the browser sent; anything else counts as not sent."""
+    value = values.get(name) if values else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+
+
+def _level_text(view: View) -> str:
+    text = price_text(view.level_size, view.instrument)
+    return f"{text} · Auto" if view.settings.level == "auto" else text
+
+
+def _minimum_text(settings: ViewSettings, frame: ViewFrame) -> str:
+    """Return the minimum that `auto` stands for; nothing when it was typed."""
+    return f"{-(-frame.min_volume // frame.divisor)}" if settings.minvol == "auto" else ""
