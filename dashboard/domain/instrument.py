@@ -1,14 +1,18 @@
 """What is traded: identity, integer price and size scales, tick and lot.
 
-Prices everywhere behind a feed are ints in *price units* (`price_scale` of them per 1.00); sizes are
-ints in *size units* (`size_scale` per one contract, share or coin; 1 for every NSE instrument).
+Prices everywhere behind a feed are ints in *price units* (`price_scale` of them per 1.00); sizes
+are ints in *size units* (`size_scale` per one contract, share or coin; 1 for every NSE instrument).
 Floats and lots exist only in `figures` and in exports.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
+
+_MOST_DIGITS = 30
+"""Before or after the point; 64 bits hold 19."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,9 @@ class Instrument:
         size_scale: Size units per contract, share or coin (1 unless sizes are fractional).
         expiry: ISO date of expiry, "" where there is none.
         simulated: True for data that no market made.
+
+    Raises:
+        ValueError: A scale is no power of ten, or tick or lot are below 1.
     """
 
     symbol: str
@@ -39,9 +46,20 @@ class Instrument:
     expiry: str = ""
     simulated: bool = False
 
+    def __post_init__(self) -> None:
+        for name in ("price_scale", "size_scale"):
+            # A whole number of decimals: else no price could be printed and read back exactly.
+            if not re.fullmatch("10*", str(getattr(self, name))):
+                msg = f"{name} is a power of ten, not {getattr(self, name)}"
+                raise ValueError(msg)
+        for name in ("tick_size", "lot_size"):
+            if getattr(self, name) < 1:
+                msg = f"{name} is at least 1, not {getattr(self, name)}"
+                raise ValueError(msg)
+
     @property
     def price_decimals(self) -> int:
-        """Decimals needed to print any price of the tick grid (the scale's, 2 for paise)."""
+        """Decimals needed to print any price (the scale's, 2 for paise)."""
         return len(str(self.price_scale)) - 1
 
     def price_of(self, units: int) -> Decimal:
@@ -49,9 +67,22 @@ class Instrument:
         return Decimal(int(units)) / self.price_scale
 
     def units_of(self, price: Decimal | str | int) -> int:
-        """Return `price` in price units; ValueError when it is finer than the scale."""
-        units = Decimal(price) * self.price_scale
-        if units != units.to_integral_value():
+        """Return a price in price units.
+
+        Raises:
+            ValueError: It is no number, or finer than the scale.
+        """
+        try:
+            number = Decimal(price)
+        except InvalidOperation:
+            number = Decimal("NaN")
+        # A handful of bytes can name a number of a billion digits.
+        if not number.is_finite() or abs(number.adjusted()) > _MOST_DIGITS:
+            msg = f"{price!r} is not a price"
+            raise ValueError(msg)
+        numerator, denominator = number.as_integer_ratio()
+        units, rest = divmod(numerator * self.price_scale, denominator)
+        if rest:
             msg = f"{price} is finer than 1/{self.price_scale}, the price unit of {self.symbol}"
             raise ValueError(msg)
-        return int(units)
+        return units

@@ -13,7 +13,11 @@ from dashboard.domain.trade import SideRule, Trades
 class Provenance:
     """Volume by the rule that decided its side, size units; they sum to the session's volume.
 
-    `by_rule` is indexed by `SideRule`; `unattributed` was missed during gaps.
+    Attributes:
+        by_rule: Indexed by `SideRule`.
+        unattributed: Missed during gaps.
+        longest_silence_ns: Longest time between two trades, by event time.
+        last_event_ns: Latest event time so far, 0 before the first trade.
     """
 
     by_rule: tuple[int, ...] = (0,) * len(SideRule)
@@ -22,19 +26,20 @@ class Provenance:
     last_event_ns: int = 0
 
     def add_trades(self, trades: Trades) -> Provenance:
-        """Return the counters after `trades` (arrival order), silence measured by event time."""
+        """Return the counters after more trades, in arrival order.
+
+        A trade stamped before one that came earlier neither ends a silence nor makes one.
+        """
         if not len(trades):
             return self
         sums = [int(trades.size[trades.rule == rule].sum()) for rule in SideRule]
-        times = trades.event_ns
-        silence = int(np.diff(times).max(initial=0))
-        if self.last_event_ns:
-            silence = max(silence, int(times[0]) - self.last_event_ns)
+        first = self.last_event_ns or int(trades.event_ns[0])
+        latest = np.maximum.accumulate(np.append(first, trades.event_ns))
         return replace(
             self,
             by_rule=tuple(a + b for a, b in zip(self.by_rule, sums, strict=True)),
-            longest_silence_ns=max(self.longest_silence_ns, silence),
-            last_event_ns=int(times[-1]),
+            longest_silence_ns=max(self.longest_silence_ns, int(np.diff(latest).max())),
+            last_event_ns=int(latest[-1]),
         )
 
     def share(self, rule: SideRule) -> float:

@@ -96,9 +96,19 @@ class QuoteArrays:
     def build(cls, **columns: ArrayLike) -> Self:
         """Build from `event_ns`, `last_price`, `day_volume` and any other column.
 
-        Missing columns: `receive_ns` equals `event_ns`, bid and ask `NO_PRICE`, the rest 0. All
-        columns must have one length (ValueError otherwise).
+        Missing columns: `receive_ns` equals `event_ns`, bid and ask `NO_PRICE`, the rest 0.
+
+        Raises:
+            TypeError: One of the three is missing, or a name is no column.
+            ValueError: The columns are not all of one length.
         """
+        names = {f.name for f in fields(cls)}
+        wrong = (columns.keys() - names) | (
+            {"event_ns", "last_price", "day_volume"} - columns.keys()
+        )
+        if wrong:
+            msg = f"columns missing or not known: {', '.join(sorted(wrong))}"
+            raise TypeError(msg)
         event = np.ascontiguousarray(columns["event_ns"], dtype=np.int64)
         absent: dict[str, ArrayLike] = {"receive_ns": event, "bid": NO_PRICE, "ask": NO_PRICE}
         out: dict[str, Any] = {}

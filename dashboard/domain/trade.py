@@ -1,4 +1,4 @@
-"""Trades: one execution each, as contiguous columns; the aggressor side and the rule that decided it.
+"""Trades: one execution each, as contiguous columns; the aggressor side and what decided it.
 
 `Trades` is columnar because every consumer (aggregation, storage, inference) reads whole columns;
 a single trade is a batch of one. Arrival order is the order of the rows.
@@ -56,6 +56,7 @@ TRADE_DTYPE = np.dtype(
 )
 """The columns of `Trades`, in the order in which they are stored and exported."""
 
+_REQUIRED = frozenset({"event_ns", "price", "size", "side"})
 _DEFAULTS: Mapping[str, int] = {"bid": NO_PRICE, "ask": NO_PRICE, "rule": int(SideRule.SOURCE)}
 
 
@@ -91,8 +92,16 @@ class Trades:
         """Build a batch from `event_ns`, `price`, `size`, `side` and any other column.
 
         Missing columns: `receive_ns` equals `event_ns`, bid and ask `NO_PRICE`, rule SOURCE, the
-        rest 0. All columns must have one length (ValueError otherwise).
+        rest 0.
+
+        Raises:
+            TypeError: One of the four is missing, or a name is no column.
+            ValueError: The columns are not all of one length.
         """
+        wrong = (columns.keys() - set(TRADE_DTYPE.names or ())) | (_REQUIRED - columns.keys())
+        if wrong:
+            msg = f"columns missing or not known: {', '.join(sorted(wrong))}"
+            raise TypeError(msg)
         event = np.ascontiguousarray(columns["event_ns"], dtype=np.int64)
         out: dict[str, Any] = {}
         for name in TRADE_DTYPE.names or ():
