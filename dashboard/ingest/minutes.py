@@ -50,36 +50,30 @@ def place(
 
     Args:
         open_minutes: The minutes open so far, ascending.
-        fragments: Of the same spec and level size, ascending, at least one.
+        fragments: Of the same spec and level size, ascending, at least one, of this version.
         newest: Key of the newest minute seen so far; None when not known (every minute is then
             looked up in the store).
         find_closed: Reads a stored bar.
         version: The version that every changed bar gets.
     """
-    known = set(open_minutes.keys.tolist())
-    keys = fragments.keys.tolist()
-    stored = [
-        bar
-        for row, key in enumerate(keys)
-        if key not in known
-        and (newest is None or key <= newest)
-        and (bar := find_closed(int(fragments.session_ns[row]), int(fragments.ordinal[row])))
-        is not None
-    ]
-    newest = keys[-1] if newest is None else max(newest, keys[-1])
-    joined = fragments
-    if stored:
-        joined = merge(Bars.concat(stored), joined)
-    if len(open_minutes):
-        joined = merge(open_minutes, joined)
-    changed = np.isin(joined.keys, fragments.keys)
+    opened, touched = open_minutes.keys.tolist(), fragments.keys.tolist()
+    stored = []
+    for row, key in enumerate(touched):
+        if key not in opened and (newest is None or key <= newest):
+            bar = find_closed(int(fragments.session_ns[row]), int(fragments.ordinal[row]))
+            if bar is not None:
+                stored.append(bar)
+    newest = touched[-1] if newest is None else max(newest, touched[-1])
+    # Joining takes the higher version, which is that of the fragments.
+    joined = merge(Bars.concat(stored), fragments) if stored else fragments
+    joined = merge(open_minutes, joined)
+    # Nearly always the one open minute goes on, and arrays of one element are slow to compare.
+    if not stored and min(opened + touched) == newest:
+        return Placement(joined, joined.take(0, 0), newest)
     closing = joined.keys < newest
     for bar in stored:
         closing |= joined.keys == bar.keys[0]
-    joined = joined.with_columns(version=np.where(changed | closing, version, joined.version))
-    if not closing.any():
-        return Placement(joined, joined.take(0, 0), newest)
-    return Placement(joined.select(~closing), joined.select(closing), newest)
+    return Placement(joined.select(~closing), _versioned(joined.select(closing), version), newest)
 
 
 def is_due(open_minutes: Bars, feed_ns: int) -> bool:
@@ -90,8 +84,8 @@ def is_due(open_minutes: Bars, feed_ns: int) -> bool:
 def split_due(open_minutes: Bars, feed_ns: int, version: int) -> tuple[Bars, Bars]:
     """Return the minutes that stay open and those that close at this time (with the version)."""
     due = open_minutes.end_ns + GRACE_NS <= feed_ns
-    closed = open_minutes.select(due)
-    return (
-        open_minutes.select(~due),
-        closed.with_columns(version=np.full(len(closed), version, np.int64)),
-    )
+    return open_minutes.select(~due), _versioned(open_minutes.select(due), version)
+
+
+def _versioned(bars: Bars, version: int) -> Bars:
+    return bars.with_columns(version=np.full(len(bars), version, np.int64))

@@ -126,7 +126,9 @@ def restore(
             if saved
             else aggressor.InferenceState(symbol, calendar)
         )
-    open_bars = _fragments(instrument, calendar, recorder.open_trades(symbol), marks.open_gaps)
+    open_bars = _fragments(
+        instrument, calendar, recorder.open_trades(symbol), marks.open_gaps, version
+    )
     return Track(
         instrument,
         calendar,
@@ -134,7 +136,7 @@ def restore(
         marks,
         recorder.resume_point(symbol),
         recorder.last_seq(symbol),
-        _versioned(open_bars, version),
+        open_bars,
     )
 
 
@@ -168,7 +170,7 @@ def advance(
         return Step(after, None)
     seqs = np.arange(track.seq + 1, track.seq + 1 + len(traded), dtype=np.int64)
     trades = replace(traded, seq=seqs)
-    fragments = _fragments(track.instrument, track.calendar, trades, gaps)
+    fragments = _fragments(track.instrument, track.calendar, trades, gaps, version)
     placed = place(track.open_bars, fragments, track.marks.newest, find_closed, version)
     marks = _count(track.marks, trades, gaps, fragments, track.calendar)
     after = replace(
@@ -327,14 +329,19 @@ class _Reader:
 
 
 def _fragments(
-    instrument: Instrument, calendar: Calendar, trades: Trades, gaps: Sequence[Gap]
+    instrument: Instrument,
+    calendar: Calendar,
+    trades: Trades,
+    gaps: Sequence[Gap],
+    version: int,
 ) -> Bars:
-    """Return the minutes that trades and gaps contribute."""
+    """Return what trades and gaps contribute to minutes, as stored minutes of a version."""
     level_size = instrument.tick_size
     made, _ = aggregate(trades, MINUTE, calendar, level_size)
     if gaps:
         made = merge(gap_bars(gaps, MINUTE, calendar, level_size), made)
-    return replace(made, origin=BASE_ORIGIN)
+    versions = np.full(len(made), version, np.int64)
+    return replace(made, origin=BASE_ORIGIN, version=versions)
 
 
 def _count(
@@ -384,7 +391,3 @@ def _in_open_minutes(gaps: Sequence[Gap], open_bars: Bars) -> tuple[Gap, ...]:
         return ()
     minutes = list(zip(open_bars.start_ns.tolist(), open_bars.end_ns.tolist(), strict=True))
     return tuple(gap for gap in gaps if any(a <= gap.end_ns < b for a, b in minutes))
-
-
-def _versioned(bars: Bars, version: int) -> Bars:
-    return bars.with_columns(version=np.full(len(bars), version, np.int64))

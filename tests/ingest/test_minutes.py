@@ -11,8 +11,8 @@ from tests.ingest.markets import MINUTE_NS, SECOND, START, assert_same_bars, min
 
 
 def minutes(*seconds: int) -> Bars:
-    """Return the minutes of one trade at each of these seconds, numbered from 1."""
-    return minutes_of(
+    """Return the minutes of one trade at each of these seconds, of version 7."""
+    bars = minutes_of(
         Trades.build(
             event_ns=[START + s * SECOND for s in seconds],
             price=[2_490_000 + s for s in seconds],
@@ -20,6 +20,7 @@ def minutes(*seconds: int) -> Bars:
             side=[1] * len(seconds),
         )
     )
+    return bars.with_columns(version=np.full(len(bars), 7))
 
 
 NONE = minutes(0).take(0, 0)
@@ -107,5 +108,5 @@ def test_a_minute_is_due_two_seconds_after_its_end() -> None:
 def test_due_minutes_leave_the_others_open() -> None:
     still_open, closed = split_due(minutes(5, 70), START + MINUTE_NS + GRACE_NS, version=9)
     assert still_open.start_ns.tolist() == [START + MINUTE_NS]
-    assert still_open.version.tolist() == [0]
+    assert still_open.version.tolist() == [7]
     assert (closed.start_ns.tolist(), closed.version.tolist()) == ([START], [9])
