@@ -32,13 +32,8 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise StoreError(f"The database {path.name} does not exist yet.", log_text=f"no {path}")
-    with translated(path):
-        # A path with "?", "#" or "%" in it is still one path: as_uri() quotes them.
-        uri = f"{path.absolute().as_uri()}?mode=ro"
-        db = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
-        db.execute("PRAGMA query_only = ON")
-        db.execute("PRAGMA cache_size = -8000")
-        return db
+    settings = ("query_only = ON", "cache_size = -8000")
+    return _connect(path, "ro", settings, timeout=BUSY_TIMEOUT_S)
 
 
 def connect_writer(path: Path, *, durable: bool) -> sqlite3.Connection:
@@ -49,16 +44,37 @@ def connect_writer(path: Path, *, durable: bool) -> sqlite3.Connection:
         durable: True: each commit reaches the disk before it returns (``synchronous=FULL``).
             False: a power cut may take the last commits, never the file's consistency.
     """
+    settings = (
+        "foreign_keys = ON",
+        "cache_size = -16000",
+        # A long reader may let the log grow; it shrinks again at the next checkpoint.
+        "journal_size_limit = 67108864",
+    )
+    # Waiting for a lock is `_begin`'s.
+    db = _connect(path, "rw", settings, timeout=0)
+    set_durable(db, durable)
+    return db
+
+
+def _connect(
+    path: Path, mode: str, settings: tuple[str, ...], *, timeout: float
+) -> sqlite3.Connection:
     with translated(path):
-        uri = f"{path.absolute().as_uri()}?mode=rw"
+        # A path with "?", "#" or "%" in it is still one path: as_uri() quotes them.
         db = sqlite3.connect(
-            uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False
+            f"{path.absolute().as_uri()}?mode={mode}",
+            uri=True,
+            timeout=timeout,
+            isolation_level=None,
+            # One thread at a time is the caller's promise; it need not be the same one.
+            check_same_thread=False,
         )
-        set_durable(db, durable)
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA cache_size = -16000")
-        # A long reader may let the WAL grow; it shrinks again at the next checkpoint.
-        db.execute("PRAGMA journal_size_limit = 67108864")
+        try:
+            for setting in settings:
+                db.execute(f"PRAGMA {setting}")
+        except sqlite3.Error:
+            db.close()
+            raise
         return db
 
 

@@ -91,7 +91,7 @@ class SqliteHistory:
         first_session_ns: int | None = None,
         last_session_ns: int | None = None,
         *,
-        after_version: int = 0,
+        after_version: int = -1,
     ) -> Bars:
         """Return closed base bars with their levels, by session and ordinal.
 
@@ -99,15 +99,14 @@ class SqliteHistory:
             symbol: The instrument; an unknown one has no bars.
             first_session_ns: Session id, inclusive; None: no bound.
             last_session_ns: Likewise.
-            after_version: Only bars changed after this version; 0 for all, imported ones included.
+            after_version: Only bars changed after this version; -1 for all, imported ones (0) included.
 
         Raises:
             ViewNotPossibleError: The sessions hold bars of different origin, which never mix.
         """
         bounds = _bounds(first_session_ns, last_session_ns)
-        since = after_version if after_version > 0 else -1
         with self._read() as db:
-            return queries.read_bars(db, symbol, *bounds, since)
+            return queries.read_bars(db, symbol, *bounds, after_version)
 
     def read_trades(
         self,
@@ -147,6 +146,11 @@ class SqliteHistory:
             return (
                 db.execute(query, (queries.find_id(db, symbol), session_ns)).fetchone() is not None
             )
+
+    def open_trades(self, symbol: str) -> Trades:
+        """Return stored trades whose minute has no stored bar, in arrival (seq) order."""
+        with self._read() as db:
+            return queries.read_open_trades(db, symbol)
 
     def close(self) -> None:
         """Close the calling thread's connection; the next question opens a new one."""

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import math
 import sqlite3
+from itertools import chain, repeat
 from typing import Any
 
-from dashboard.domain.bars import BarOrigin, Bars
+import numpy as np
+from numpy.typing import NDArray
+
+from dashboard.domain.bars import I64, MINUTE, BarOrigin, Bars
 from dashboard.domain.trade import Trades
 from dashboard.errors import ViewNotPossibleError
 from dashboard.ports import SessionInfo
@@ -170,3 +174,56 @@ def _common_origin(sessions: list[SessionInfo], tick_size: int) -> tuple[BarOrig
         f"The sessions of {kind.label} and {other.label} hold bars of different sources, which are "
         "never mixed. Choose sessions of one source."
     )
+
+
+_TAILS = (1_024, 8_192, 65_536)
+"""Trades read at a time when the open minutes are looked for from the newest trade back: mostly the
+first few hundred are enough, and a long stretch without bars is read in large pieces."""
+
+_TAIL_ROWS = """FROM trades t
+WHERE t.instrument_id = ?1 AND t.seq < ?2
+    AND t.session_id IN (SELECT id FROM shown_sessions WHERE instrument_id = ?1)
+ORDER BY t.seq DESC LIMIT ?3"""
+
+
+def read_open_trades(db: sqlite3.Connection, symbol: str) -> Trades:
+    """Return stored trades whose minute has no stored bar, in seq order.
+
+    They are the newest ones: a minute closes within seconds of its end, so the search goes back from
+    the newest trade until a whole piece has bars.
+    """
+    instrument_id = find_id(db, symbol)
+    parts: list[Trades] = []
+    before = 2**63 - 1
+    for size in chain(_TAILS, repeat(_TAILS[-1])):
+        chunk, sessions = _tail(db, instrument_id, before, size)
+        still_open = chunk.take(~_has_bars(db, chunk, sessions))
+        parts.append(still_open)
+        if len(chunk) < size or not len(still_open):
+            break
+        before = int(chunk.seq[0])
+    return Trades.concat(reversed(parts))
+
+
+def _tail(
+    db: sqlite3.Connection, instrument_id: int, before_seq: int, size: int
+) -> tuple[Trades, I64]:
+    """Return the newest trades below a number, in seq order, and their sessions' row ids."""
+    parameters = (instrument_id, before_seq, size)
+    trades = read_trade_rows(db.execute(f"SELECT {TRADE_SELECT} {_TAIL_ROWS}", parameters))
+    sessions = db.execute(f"SELECT t.session_id {_TAIL_ROWS}", parameters).fetchall()
+    ids = np.array(sessions, dtype=np.int64).reshape(-1)
+    return trades.take(slice(None, None, -1)), ids[::-1]
+
+
+def _has_bars(db: sqlite3.Connection, trades: Trades, session_ids: I64) -> NDArray[np.bool_]:
+    """Return which trades belong to a minute that has a stored bar, shape (T,)."""
+    stored = np.zeros(len(trades), dtype=np.bool_)
+    for session_id in np.unique(session_ids).tolist():
+        query = "SELECT session_ns FROM sessions WHERE id = ?"
+        (session_ns,) = db.execute(query, (session_id,)).fetchone()
+        rows = db.execute("SELECT ordinal FROM bars WHERE session_id = ?", (session_id,)).fetchall()
+        mine = np.flatnonzero(session_ids == session_id)
+        ordinal = (trades.event_ns[mine] - session_ns) // MINUTE.interval_ns
+        stored[mine] = np.isin(ordinal, np.array(rows, dtype=np.int64))
+    return stored

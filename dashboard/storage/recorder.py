@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.domain.bars import MINUTE, Bars
+from dashboard.domain.bars import Bars
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.quote import Gap
@@ -30,10 +30,8 @@ from dashboard.storage.calendars import calendar_folder, load_calendar
 from dashboard.storage.connection import connect_writer, reading, writing
 from dashboard.storage.rows import (
     INSERT_TRADES,
-    TRADE_SELECT,
     UPSERT_BARS,
     bar_rows,
-    read_trade_rows,
     trade_rows,
 )
 from dashboard.storage.schema import RawTrades, prepare_store
@@ -50,14 +48,6 @@ from dashboard.storage.tables import (
 )
 
 I64 = NDArray[np.int64]
-
-_TAIL = 65_536
-"""Trades read at a time when the open minutes are looked for from the newest trade back."""
-
-_TAIL_ROWS = """FROM trades t
-WHERE t.instrument_id = ?1 AND t.seq < ?2
-    AND t.session_id IN (SELECT id FROM shown_sessions WHERE instrument_id = ?1)
-ORDER BY t.seq DESC LIMIT ?3"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,18 +162,7 @@ class SqliteRecorder:
         back from the newest trade until a whole chunk has bars.
         """
         with reading(self._db, self._path) as db:
-            found = find_instrument(db, symbol)
-            if found is None:
-                return Trades.empty()
-            parts: list[Trades] = []
-            before = 2**63 - 1
-            while True:
-                chunk, sessions = _tail(db, found.id, before)
-                still_open = chunk.take(~_has_bars(db, chunk, sessions))
-                parts.append(still_open)
-                if len(chunk) < _TAIL or not len(still_open):
-                    return Trades.concat(reversed(parts))
-                before = int(chunk.seq[0])
+            return queries.read_open_trades(db, symbol)
 
     def closed_bar(self, symbol: str, session_ns: int, ordinal: int) -> Bars | None:
         """Return one stored base minute with its levels, None when it is not stored."""
@@ -388,25 +367,3 @@ def _set_origin(db: sqlite3.Connection, session_id: int, origin_id: int) -> None
             f"The session {label} holds bars of another source or level size, and they are never "
             "mixed. Import the session's trades again, or use another symbol."
         )
-
-
-def _tail(db: sqlite3.Connection, instrument_id: int, before_seq: int) -> tuple[Trades, I64]:
-    """Return the newest trades below a number, in seq order, and their sessions' row ids."""
-    parameters = (instrument_id, before_seq, _TAIL)
-    trades = read_trade_rows(db.execute(f"SELECT {TRADE_SELECT} {_TAIL_ROWS}", parameters))
-    sessions = db.execute(f"SELECT t.session_id {_TAIL_ROWS}", parameters).fetchall()
-    ids = np.array(sessions, dtype=np.int64).reshape(-1)
-    return trades.take(slice(None, None, -1)), ids[::-1]
-
-
-def _has_bars(db: sqlite3.Connection, trades: Trades, session_ids: I64) -> NDArray[np.bool_]:
-    """Return which trades belong to a minute that has a stored bar, shape (T,)."""
-    stored = np.zeros(len(trades), dtype=np.bool_)
-    for session_id in np.unique(session_ids).tolist():
-        query = "SELECT session_ns FROM sessions WHERE id = ?"
-        (session_ns,) = db.execute(query, (session_id,)).fetchone()
-        rows = db.execute("SELECT ordinal FROM bars WHERE session_id = ?", (session_id,)).fetchall()
-        mine = np.flatnonzero(session_ids == session_id)
-        ordinal = (trades.event_ns[mine] - session_ns) // MINUTE.interval_ns
-        stored[mine] = np.isin(ordinal, np.array(rows, dtype=np.int64))
-    return stored
