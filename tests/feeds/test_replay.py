@@ -385,9 +385,9 @@ def test_a_finished_replay_is_alive_and_silent() -> None:
     clock = ManualClock(NOW)
     feed = feed_of(history(), clock)
     finish(feed)
+    feed.pause()
     later = [event for _ in range(100) for event in feed.poll(0.05)]
 
-    assert later
     assert all(isinstance(event, Heartbeat) for event in later)
     assert 4 <= len(later) <= 6
 
@@ -424,6 +424,18 @@ def test_a_session_that_was_told_before_is_not_told_twice() -> None:
     assert sum(isinstance(event, Gap) for event in first) == 1
     assert states(again) == [FeedState.LIVE, FeedState.FINISHED]
     assert len(again) == 2
+
+
+def test_a_session_known_without_trades_of_the_replay_is_told_whole() -> None:
+    class GapsOnly(MemoryHistory):
+        """The replay's session was stored, but only a gap of it."""
+
+        def has_trades(self, symbol: str, session_ns: int) -> bool:
+            return symbol.startswith("REPLAY:") or super().has_trades(symbol, session_ns)
+
+    feed = feed_of(GapsOnly({"BTC": tape(20)}))
+
+    assert len(told(finish(feed))) == 20
 
 
 def test_a_closed_replay_is_silent() -> None:

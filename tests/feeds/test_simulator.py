@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import subprocess
+import sys
 from functools import cache
+from hashlib import sha256
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -28,7 +32,7 @@ from dashboard.feeds.simulator.market import (
     require_listing,
     session_of,
 )
-from dashboard.feeds.simulator.packets import Packets, build_packets
+from dashboard.feeds.simulator.packets import Packets, PacketTape, build_packets
 from dashboard.feeds.simulator.path import MINUTES, build_course, step_of
 from dashboard.feeds.simulator.tape import Tape
 
@@ -118,6 +122,26 @@ def test_a_block_of_packets_needs_no_block_before_it(
 
     assert same(alone.arrays, in_order.block(index).arrays)
     assert alone.quote(-1) == in_order.block(index).quote(-1)
+
+
+def test_another_process_makes_the_same_market() -> None:
+    script = (
+        "from hashlib import sha256\n"
+        "from dashboard.feeds.simulator.packets import build_packets\n"
+        f"block = build_packets({SEED}, {NIFTY.symbol!r}, {SESSION}, 2.0).block(20)\n"
+        "print(sha256(block.arrays.day_volume.tobytes() + block.arrays.bid.tobytes()).hexdigest())"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[2],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    block = build_packets(SEED, NIFTY.symbol, SESSION, 2.0).block(20)
+    own = sha256(block.arrays.day_volume.tobytes() + block.arrays.bid.tobytes()).hexdigest()
+
+    assert found.stdout.strip() == own
 
 
 def test_seed_symbol_and_session_each_make_another_market() -> None:
@@ -328,7 +352,30 @@ def test_a_load_test_gets_about_its_rate_in_every_minute(rate: float) -> None:
     assert np.median(counts) == pytest.approx(60 * rate, rel=0.1)
 
 
+def test_a_market_that_hardly_trades_has_blocks_without_trades() -> None:
+    tape = tape_of(rate=0.001)
+    blocks = [tape.block(i) for i in range(len(tape.bounds) - 1)]
+
+    assert [len(block) for block in blocks] == np.diff(tape.bounds).tolist()
+    assert any(len(block) == 0 for block in blocks)
+    seq = np.concatenate([block.source_seq for block in blocks])
+    assert np.array_equal(seq, np.arange(1, tape.bounds[-1] + 1))
+
+
 # ------------------------------------------------------------------------------ packets
+
+
+def test_packets_of_a_market_that_hardly_trades_keep_its_volume_too() -> None:
+    tape = PacketTape(tape_of(rate=0.001), 1.0, 2_500_000)
+    blocks = [tape.block(i) for i in range(len(tape.bounds) - 1)]
+    trades = trades_of(rate=0.001)
+
+    assert blocks[-1].arrays.day_volume[-1] == trades.size.sum()
+    untraded = column(blocks, "day_volume") == 0
+    assert 0.001 < untraded.mean() < 0.5
+    seen = column(blocks, "receive_ns") >= trades.event_ns[0]
+    assert (column(blocks, "last_price")[~seen] == 2_500_000).all()
+    assert (column(blocks, "last_price")[seen] != 2_500_000).all()
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 2.0, 4.0])
