@@ -169,7 +169,7 @@ class History(Protocol):
         first_session_ns: int | None = None,
         last_session_ns: int | None = None,
         *,
-        after_version: int = 0,
+        after_version: int = -1,
     ) -> Bars:
         """Closed base bars of the sessions (both inclusive), changed after a version, with levels."""
 

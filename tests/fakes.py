@@ -192,13 +192,13 @@ class FakeHistory:
         first_session_ns: int | None = None,
         last_session_ns: int | None = None,
         *,
-        after_version: int = 0,
+        after_version: int = -1,
     ) -> Bars:
         bars = self.store.all_bars(symbol)
         if bars is None:
             return Bars.empty(MINUTE, self.store.instruments[symbol].tick_size)
         keep = _inside(bars.session_ns, first_session_ns, last_session_ns)
-        return bars.select(keep & ((bars.version > after_version) | (after_version == 0)))
+        return bars.select(keep & (bars.version > after_version))
 
     def read_trades(
         self,

@@ -99,7 +99,7 @@ class SqliteHistory:
             symbol: The instrument; an unknown one has no bars.
             first_session_ns: Session id, inclusive; None: no bound.
             last_session_ns: Likewise.
-            after_version: Only bars changed after this version; -1 for all, imported ones (0) included.
+            after_version: Only bars changed after this version; -1 for all (imported ones have 0).
 
         Raises:
             ViewNotPossibleError: The sessions hold bars of different origin, which never mix.

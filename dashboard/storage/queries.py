@@ -189,8 +189,8 @@ ORDER BY t.seq DESC LIMIT ?3"""
 def read_open_trades(db: sqlite3.Connection, symbol: str) -> Trades:
     """Return stored trades whose minute has no stored bar, in seq order.
 
-    They are the newest ones: a minute closes within seconds of its end, so the search goes back from
-    the newest trade until a whole piece has bars.
+    They are the newest ones: a minute closes within seconds of its end, so the search goes back
+    from the newest trade until a whole piece has bars.
     """
     instrument_id = find_id(db, symbol)
     parts: list[Trades] = []

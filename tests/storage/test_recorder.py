@@ -12,7 +12,7 @@ from dashboard.domain.quote import Gap
 from dashboard.domain.trade import Trades
 from dashboard.errors import ForeignStoreError, InstrumentUnknownError, StoreError
 from dashboard.ports import History, Recorder, ResumePoint
-from dashboard.storage import recorder as recorder_module
+from dashboard.storage import cleanup, queries
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
 from tests.storage.samples import (
@@ -196,12 +196,13 @@ def test_a_late_trade_hides_no_open_minute(recorder: SqliteRecorder) -> None:
 
 
 def test_open_trades_are_found_far_back(
-    recorder: SqliteRecorder, monkeypatch: pytest.MonkeyPatch
+    recorder: SqliteRecorder, history: SqliteHistory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(recorder_module, "_TAIL", 16)
+    monkeypatch.setattr(queries, "_TAILS", (16,))
     trades = make_trades(200)
     recorder.record([batch(trades, minutes(trades).take(0, 1))])
     assert recorder.open_trades("BTC").seq.tolist() == list(range(61, 201))
+    assert history.open_trades("BTC").seq.tolist() == list(range(61, 201))
 
 
 def test_the_store_rebuilds_the_whole_session(
@@ -246,7 +247,7 @@ def test_pruning_that_was_interrupted_is_finished_by_the_next_writer(
     recorder: SqliteRecorder, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     recorder.record([batch(make_trades(30, step=DAY // 10))])
-    monkeypatch.setattr(recorder_module.cleanup, "finish_pruning", lambda *_: None)
+    monkeypatch.setattr(cleanup, "finish_pruning", lambda *_: None)
     recorder.prune_trades(OPEN + 9 * DAY)
     recorder.close()
     monkeypatch.undo()
