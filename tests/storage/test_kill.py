@@ -42,7 +42,7 @@ def run_and_kill(path: Path, lines: int, delay_s: float) -> int:
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is POSIX's")
 def test_nothing_committed_is_lost_and_the_rest_is_rebuilt(tmp_path: Path) -> None:
     path = tmp_path / "s.db"
-    chance = random.Random(20240809)
+    chance = random.Random(20240809)  # noqa: S311 - when to kill is no secret
     for _ in range(5):
         reported = run_and_kill(path, chance.randint(1, 12), chance.uniform(0, 0.03))
         history = SqliteHistory(path)
