@@ -161,21 +161,20 @@ def _fit_instrument(tape: Tape, wanted: _Wanted, run: ImportRun) -> tuple[Instru
             multiple of the tick that was asked for.
         InputError: The tick is finer than the stored instrument's price unit.
     """
-    stored = run.find_instrument(wanted.symbol)
+    known = run.find_instrument(wanted.symbol)
     notes: list[str] = []
-    if stored is None:
-        stored = _new_instrument(tape, wanted, notes)
-    elif wanted.calendar not in {None, stored.calendar}:
-        allowed = f"{stored.calendar}, as {stored.symbol} is stored, or another symbol"
+    if known is not None and wanted.calendar not in {None, known.calendar}:
+        allowed = f"{known.calendar}, as {known.symbol} is stored, or another symbol"
         raise InputError("calendar", wanted.calendar, allowed)
+    stored = known or _new_instrument(tape, wanted, notes)
     _require_coarse(tape, stored)
-    tick = _tick_of(tape, stored, wanted, notes)
+    tick = _tick_of(tape, stored, wanted, notes, tick_in_force=known.tick_size if known else None)
     lot = stored.lot_size if wanted.lot_size is None else wanted.lot_size * stored.size_scale
     return replace(stored, tick_size=tick, lot_size=lot), notes
 
 
 def _new_instrument(tape: Tape, wanted: _Wanted, notes: list[str]) -> Instrument:
-    """Return a new instrument, its units as fine as the files and the tick need; tick still 0."""
+    """Return a new instrument, its units as fine as the files and the tick need; tick still open."""
     calendar = wanted.calendar
     if calendar is None:
         calendar = "nse-fo" if _in_nse_hours(tape.event_ns) else "24x7"
@@ -189,7 +188,7 @@ def _new_instrument(tape: Tape, wanted: _Wanted, notes: list[str]) -> Instrument
         symbol=wanted.symbol,
         calendar=calendar,
         price_scale=scale,
-        tick_size=0,
+        tick_size=1,
         lot_size=size_scale,
         size_scale=size_scale,
     )
@@ -224,8 +223,15 @@ def _require_coarse(tape: Tape, stored: Instrument) -> None:
         )
 
 
-def _tick_of(tape: Tape, stored: Instrument, wanted: _Wanted, notes: list[str]) -> int:
-    """Return the tick in the instrument's price units."""
+def _tick_of(
+    tape: Tape,
+    stored: Instrument,
+    wanted: _Wanted,
+    notes: list[str],
+    *,
+    tick_in_force: int | None,
+) -> int:
+    """Return the tick in the instrument's price units: asked for, as it was, or inferred."""
     unit: int = 10**tape.price_decimals
     if wanted.tick_size is not None:
         tick = wanted.tick_size * stored.price_scale
@@ -235,8 +241,8 @@ def _tick_of(tape: Tape, stored: Instrument, wanted: _Wanted, notes: list[str]) 
         _require_on_tick(tape, int(tick), stored.price_scale // unit, wanted.tick_size)
         return int(tick)
     factor = stored.price_scale // unit
-    if stored.tick_size and not (tape.price * factor % stored.tick_size).any():
-        return stored.tick_size
+    if tick_in_force is not None and not (tape.price * factor % tick_in_force).any():
+        return tick_in_force
     divisor = _common_divisor(tape)
     notes.append(
         f"The tick size {Decimal(divisor).scaleb(-tape.price_decimals)} was inferred: all prices "
