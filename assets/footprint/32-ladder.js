@@ -264,14 +264,14 @@
     return scene.lod === 1 ? 'plain' : delta > 0 ? 'up' : 'down';
   }
 
-  /** @param {Scene} scene @param {Bar} bar @param {any} row  Profile cells: bid and ask volume end to end, the total at the right. */
+  /** @param {Scene} scene @param {Bar} bar @param {any} row  Profile cells: bid and ask volume end to end, the total in a column at the right. */
   function volumeSplit(scene, bar, row) {
     const { sheet, theme } = scene;
     const { k, top, left, right, marks } = row;
     const height = row.height - 1 / scene.axes.dpr;
-    const unit = bar.top ? (right - left) / bar.top : 0;
-    const cap = theme.imbalance_cap; // the total may stand on it in an imbalance's colour
-    const parts = [[theme.heat_sell[cap], bar.b[k]], [theme.heat_neutral[cap], bar.u[k]], [theme.heat_buy[cap], bar.a[k]]];
+    const column = scene.showsNumbers ? BASE_CHARACTERS * scene.size * scene.glyph.width + 8 : 0; // the numbers' own
+    const unit = bar.top ? Math.max(0, right - left - column) / bar.top : 0;
+    const parts = [[theme.heat_sell[3], bar.b[k]], [theme.heat_neutral[3], bar.u[k]], [theme.heat_buy[3], bar.a[k]]];
     sheet.fill(LAYER.FILL, theme.blank, left, top, right - left, height);
     let x = left;
     for (const [colour, size] of parts) {
@@ -389,16 +389,19 @@
     const [top, bottom] = extent(scene, bar);
     const forming = bar.x === scene.head.live && lod <= 3;
     const left = scene.snap(cx + slot.left);
-    const width = Math.round(slot.width);
-    if (forming) sheet.frame(LAYER.EDGE, scene.lines.forming, [left - 3.5, top - 3.5, width + 7, bottom - top + 7, 3]);
-    if (bar.gap) sheet.fill(LAYER.TAG, scene.theme.warning, left, top - (forming ? 10 : 7), Math.max(2, width), 3);
+    const wide = Math.round(slot.width);
+    if (forming) sheet.frame(LAYER.EDGE, scene.lines.forming, [left - 3.5, top - 3.5, wide + 7, bottom - top + 7, 3]);
+    if (bar.gap) sheet.fill(LAYER.TAG, scene.theme.warning, left, top - (forming ? 10 : 7), Math.max(2, wide), 3);
     if (lod > 2 || scene.options.deltas === false || bar.delta === null) return;
     const style = bar.delta > 0 ? scene.tags.up : bar.delta < 0 ? scene.tags.down : scene.tags.flat;
     const y = bottom + (forming ? 17 : 14);
     if (y + 3 > scene.axes.price.bottom || bottom < scene.axes.price.top) return;
     const middle = scene.snap(cx + slot.ladder + slot.ladderWidth / 2);
     if (cx + slot.left < scene.axes.left || cx + slot.left + slot.width > scene.axes.bars) return;
-    sheet.text(LAYER.TAG, style, middle, y, `Δ ${of.formatSigned(bar.delta, 6)}`);
+    const text = `Δ ${of.formatSigned(bar.delta, 6)}`;
+    const width = text.length * style.size * scene.glyph.width + 6;
+    sheet.fill(LAYER.EDGE, of.alpha(scene.theme.background, 0.75), middle - width / 2, y - 10, width, 13);
+    sheet.text(LAYER.TAG, style, middle, y, text);
   }
 
   /** @param {Scene} scene  Stacked zones: a tinted area and a line at the edge that price meets first. */

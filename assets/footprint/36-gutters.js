@@ -132,11 +132,15 @@
   function layoutPill(sheet, pill, middle, axes, theme, glyph) {
     const size = 10.5;
     const right = axes.width - 3;
-    const width = Math.max(right - axes.right - 4, pill.text.length * size * glyph.width + 10);
+    const room = right - gutterLeft(axes) - 2;
+    const widthOf = (/** @type {string} */ text) => text.length * size * glyph.width + 10;
+    // "VAH since 11:02 25,092.00" loses its middle where there is no room for it.
+    const text = widthOf(pill.text) <= room ? pill.text : `${pill.text.split(' ')[0]} ${pill.text.split(' ').pop()}`;
+    const width = Math.max(right - axes.right - 4, widthOf(text));
     const top = Math.round(middle - PILL / 2);
     sheet.frame(LAYER.TAG, { fill: pill.fill, width: 0, colour: pill.fill }, [right - width, top, width, PILL, 3]);
     const style = { font: `700 ${size}px ${theme.font_mono}`, size, colour: pill.colour, align: 'right', opacity: 1 };
-    sheet.text(LAYER.TAG, style, right - 5, Math.round(top + PILL / 2 + (size * glyph.height) / 2), pill.text);
+    sheet.text(LAYER.TAG, style, right - 5, Math.round(top + PILL / 2 + (size * glyph.height) / 2), text);
   }
 
   /**

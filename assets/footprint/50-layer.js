@@ -58,6 +58,13 @@
       else this.searching = setTimeout(() => this.search(), SEARCH_MS);
     }
 
+    /** @returns {boolean} The graph is still the one attached to; a plot made anew has lost its listeners. */
+    get stands() {
+      if (this.gd === null || !this.gd.isConnected || !this.overlay.root.isConnected) return false;
+      const emitter = this.gd._ev;
+      return !emitter || !emitter.listeners || emitter.listeners('plotly_relayout').includes(this.onRelayout);
+    }
+
     /** @param {any} gd */
     mount(gd) {
       this.unmount();
@@ -77,7 +84,8 @@
       };
       plotly('plotly_afterplot', all);
       plotly('plotly_relayouting', () => { this.follow.onDrag(); all(); });
-      plotly('plotly_relayout', (event) => { this.follow.onRelayout(event || {}); all(); });
+      this.onRelayout = (/** @type {any} */ event) => { this.follow.onRelayout(event || {}); all(); };
+      plotly('plotly_relayout', this.onRelayout);
       plotly('plotly_doubleclick', () => this.follow.goLive(true));
       dom(gd, 'mousemove', (event) => this.onPointer(event), { passive: true });
       dom(gd, 'mouseleave', () => this.onPointer(null));
@@ -87,6 +95,9 @@
       dom(document, 'visibilitychange', all);
       const sizes = new ResizeObserver(() => { this.follow.onResize(); all(); });
       sizes.observe(gd);
+      const anew = new MutationObserver(() => { if (!this.stands) this.search(); });
+      anew.observe(gd, { childList: true });
+      this.cleanups.push(() => anew.disconnect());
       this.cleanups.push(() => sizes.disconnect());
       this.watchDpr();
       this.follow.onAttach();
@@ -148,7 +159,7 @@
       this.appliedAt = Date.now();
       if (payload.feed) this.onFeed(payload.feed.state, payload.feed.age_ms, payload.feed.cause);
       if (change === CHANGE.LIVE) this.startFlash(touched);
-      if (this.gd && !this.gd.isConnected) this.search();
+      if (this.gd && !this.stands) this.search();
       this.follow.onData(before);
       this.schedule(change);
     }
@@ -213,7 +224,7 @@
       const change = this.pending;
       this.pending = CHANGE.NONE;
       if (!this.gd) return;
-      if (!this.gd.isConnected || !this.overlay.root.isConnected) {
+      if (!this.stands) {
         this.search();
         return;
       }
@@ -385,6 +396,7 @@
 
     /** @param {MouseEvent|null} event */
     onPointer(event) {
+      if (event && !this.stands) this.search();
       if (!event || !this.gd) {
         this.pointer = null;
       } else {

@@ -103,7 +103,7 @@
       const request = new AbortController();
       this.inFlight = request;
       this.requests += 1;
-      const timer = setTimeout(() => request.abort('timeout'), TIMEOUT_MS);
+      const timer = setTimeout(() => request.abort('timeout'), this.layer.options.timeout || TIMEOUT_MS);
       const endpoint = this.layer.options.endpoint || (this.live ? '/api/v1/live' : '/api/v1/bars');
       fetch(`${endpoint}?${this.query()}`, { signal: request.signal, cache: 'no-store', headers: { Accept: 'application/json' } })
         .then((response) => this.onResponse(response, request))
@@ -157,7 +157,7 @@
         this.layer.onFeed(headers.get('X-Feed-State') || '', Number(headers.get('X-Feed-Age-Ms')) || 0, this.layer.feed.cause);
         return;
       }
-      if (response.status === 400) {
+      if (response.status === 400 || response.status === 404) {
         const sentence = await sentenceOf(response);
         if (this.inFlight !== request) return;
         this.onAnswer();

@@ -32,7 +32,7 @@
    *
    * @param {string} graphId  Id of the graph (in Dash: of the dcc.Graph).
    * @param {Object<string, any>} [options]  The keys of Python's `layer_options`, and: `theme`;
-   *   `follow` (true); `endpoint`; `payload` (painted at once); `deltas`, `tags`, `crosshair`,
+   *   `follow` (true); `endpoint`; `timeout` (ms); `payload` (painted at once); `deltas`, `tags`, `crosshair`,
    *   `card`, `flashing` (true); `inbarScale` ("bar" | "session"); hooks `onKey(key, mode)`,
    *   `onMessage(sentence)`, `onState(state)`, or instead of the first two the component ids
    *   `modeId`, `messageId`.

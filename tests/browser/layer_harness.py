@@ -68,7 +68,7 @@ def make_bars(
     *,
     seed: int = 7,
     trades: int = 60,
-    step: int = 20,
+    step: int = 45,
     minutes: int = 5,
     per_session: int = 75,
     levels: int | None = None,
@@ -136,14 +136,12 @@ def _marks(bar: MadeBar, minimum: int = 14) -> list[int]:
     buy = {
         p
         for p in prices[1:]
-        if (ask := bar.levels[p][1]) >= minimum
-        and ask >= 3 * bar.levels.get(p - LEVEL, [0, 0])[0]
+        if (ask := bar.levels[p][1]) >= minimum and ask >= 3 * bar.levels.get(p - LEVEL, [0, 0])[0]
     }
     sell = {
         p
         for p in prices[:-1]
-        if (bid := bar.levels[p][0]) >= minimum
-        and bid >= 3 * bar.levels.get(p + LEVEL, [0, 0])[1]
+        if (bid := bar.levels[p][0]) >= minimum and bid >= 3 * bar.levels.get(p + LEVEL, [0, 0])[1]
     }
     poc = max(prices, key=lambda p: sum(bar.levels[p]))
     stacked = {p: _in_run(p, buy) * 4 | _in_run(p, sell) * 8 for p in prices}
@@ -534,7 +532,8 @@ class Harness:
             _send(request, 200, "text/javascript", name.read_bytes())
         else:
             scripts = "".join(
-                f'<script src="/assets/{path.name}"></script>' for path in sorted(ASSETS.glob("*.js"))
+                f'<script src="/assets/{path.name}"></script>'
+                for path in sorted(ASSETS.glob("*.js"))
             )
             page = PAGE.replace("SCRIPTS", scripts)
             _send(request, 200, "text/html; charset=utf-8", page.encode())
@@ -641,9 +640,70 @@ class Harness:
 
     def key(self, name: str) -> None:
         """Press a key on the page."""
-        self.js("document.body.dispatchEvent(new KeyboardEvent('keydown', "
-                "{key: arguments[0], bubbles: true, cancelable: true}))", name)
+        self.js(
+            "document.body.dispatchEvent(new KeyboardEvent('keydown', "
+            "{key: arguments[0], bubbles: true, cancelable: true}))",
+            name,
+        )
         self.settle()
+
+    def text_boxes(self) -> list[Json]:
+        """Every text that is painted, with the rectangle of its ink, px."""
+        boxes: list[Json] = self.js(
+            """const ctx = document.createElement('canvas').getContext('2d');
+            return orderflow.picture().texts.filter((t) => t.opacity > 0).map((t) => {
+              ctx.font = t.font; ctx.textAlign = t.align; const m = ctx.measureText(t.text);
+              return {...t, left: t.x - m.actualBoundingBoxLeft, right: t.x + m.actualBoundingBoxRight,
+                top: t.y - m.actualBoundingBoxAscent, bottom: t.y + m.actualBoundingBoxDescent}; });"""
+        )
+        return boxes
+
+    def contrasts(self, boxes: Sequence[Json]) -> list[float]:
+        """Contrast in each rectangle of a screenshot: its commonest colour and the one farthest."""
+        shot = base64.b64encode(self.screenshot()).decode()
+        found: list[float] = self.run_async(
+            """const [shot, boxes, done] = arguments; const image = new Image();
+            const light = (c) => { const f = (v) => { v /= 255;
+              return v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+              return 0.2126 * f(c >> 16) + 0.7152 * f(c >> 8 & 255) + 0.0722 * f(c & 255); };
+            image.onload = () => {
+              const ctx = new OffscreenCanvas(image.width, image.height)
+                .getContext('2d', {willReadFrequently: true});
+              ctx.drawImage(image, 0, 0);
+              const k = image.width / innerWidth;
+              done(boxes.map(({left, right, top, bottom}) => {
+                const {data} = ctx.getImageData(Math.floor(left * k), Math.floor(top * k),
+                  Math.max(1, Math.ceil((right - left) * k)), Math.max(1, Math.ceil((bottom - top) * k)));
+                const counts = new Map();
+                for (let i = 0; i < data.length; i += 4) {
+                  const c = data[i] << 16 | data[i + 1] << 8 | data[i + 2];
+                  counts.set(c, (counts.get(c) || 0) + 1); }
+                const ground = light([...counts].sort((a, b) => b[1] - a[1])[0][0]);
+                return Math.max(...[...counts.keys()].map((c) => {
+                  const [low, high] = [light(c), ground].sort((a, b) => a - b);
+                  return (high + 0.05) / (low + 0.05); })); })); };
+            image.src = 'data:image/png;base64,' + shot;""",
+            shot,
+            list(boxes),
+        )
+        return found
+
+    def changed_pixels(self) -> int:
+        """Pixels of the canvas that differ from what they were at the last call; -1 the first time.
+
+        Differences up to 24 of 255 are the smoothing of a slanted line, which depends on how long
+        a piece of it is painted at once.
+        """
+        count: int = self.js(
+            """const canvas = document.querySelector('.orderflow-layer canvas');
+            const copy = new OffscreenCanvas(canvas.width, canvas.height)
+              .getContext('2d', {willReadFrequently: true});
+            copy.drawImage(canvas, 0, 0);
+            const now = copy.getImageData(0, 0, canvas.width, canvas.height).data;
+            const old = window.seen; window.seen = now;
+            return old ? now.reduce((n, v, i) => n + (Math.abs(v - old[i]) > 24), 0) : -1;"""
+        )
+        return count
 
     def complaints(self) -> list[str]:
         """Errors and warnings in the browser's console."""
