@@ -12,7 +12,7 @@ what is not wanted is invisible and empty. Figures are validated by plotly in te
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dashboard.figures.frame import ViewFrame
@@ -72,7 +72,7 @@ _PANE_SHARE = 0.12
 _PANE_GAP = 0.012
 _ROOM = 1.5
 _SPARE_LEVELS = 2
-_USER_OWNED = frozenset({"range", "autorange"})
+_USERS_AXES = ("xaxis", "yaxis", "yaxis2")
 
 
 def build_figure(
@@ -150,33 +150,26 @@ def patch_ops(
         them in any order gives `new`.
     """
     before = old or {"data": [], "layout": {}}
+    ops: list[tuple[tuple[str | int, ...], Any]] = []
     if len(before["data"]) != len(new["data"]):
-        ops: list[tuple[tuple[str | int, ...], Any]] = [(("data",), new["data"])]
+        ops.append((("data",), new["data"]))
     else:
-        ops = []
         for i, (was, trace) in enumerate(zip(before["data"], new["data"], strict=True)):
-            ops += [(("data", i, *path), v) for path, v in _differences(was, trace)]
-    layout = [((*path,), v) for path, v in _differences(before["layout"], new["layout"])]
-    return ops + [(("layout", *path), value) for path, value in layout if not _is_users(path)]
+            ops += [(("data", i, key), value) for key, value in _differences(was, trace)]
+    for key, value in _differences(before["layout"], new["layout"]):
+        if key not in _USERS_AXES:
+            ops.append((("layout", key), value))
+            continue
+        was = before["layout"].get(key, {})
+        own = [(name, v) for name, v in _differences(was, value) if name != "range"]
+        ops += [(("layout", key, name), v) for name, v in own]
+    return ops
 
 
-def _differences(
-    old: Mapping[str, Any], new: Mapping[str, Any]
-) -> list[tuple[tuple[str, ...], Any]]:
-    """Return paths and values of what differs, down to single keys; vanished keys become None."""
-    found: list[tuple[tuple[str, ...], Any]] = [((key,), None) for key in old if key not in new]
-    for key, value in new.items():
-        was = old.get(key)
-        if isinstance(value, Mapping) and (isinstance(was, Mapping) or key.startswith(("x", "y"))):
-            found += [((key, *path), v) for path, v in _differences(was or {}, value)]
-        elif key not in old or was != value:
-            found.append(((key,), value))
-    return found
-
-
-def _is_users(path: Sequence[str]) -> bool:
-    """Whether a path of the layout is a range that the user moves."""
-    return path[0] in {"xaxis", "yaxis", "yaxis2"} and path[-1] in _USER_OWNED
+def _differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the keys that differ with their new values; a key that vanished becomes None."""
+    gone = [(key, None) for key in old if key not in new]
+    return gone + [(key, v) for key, v in new.items() if key not in old or old[key] != v]
 
 
 def _held(frame: ViewFrame, view: Window) -> Window:

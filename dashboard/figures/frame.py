@@ -331,25 +331,20 @@ def _labels(snapshot: Snapshot, first: int, kept: ViewFrame | None) -> dict[str,
 def _with_ends(bars: Bars, first: int, kept: Sequence[Zone], new: Sequence[Zone]) -> list[Zone]:
     """Return kept zones before bar `first` and new ones, each with the bar that first touched it.
 
-    A bar touches a zone when any trade of it lies between the zone's lower and upper edge.
+    A bar touches a zone when its range reaches between the zone's lower and upper edge.
     """
     low, high = bars.low.tolist(), bars.high.tolist()
-    zones = []
-    for zone in kept:
-        if zone.bar < first:
-            open_still = zone.end is None or zone.end >= first
-            zones.append(_with_end(zone, low, high, first, bars.level_size) if open_still else zone)
-    zones += [_with_end(zone, low, high, zone.bar + 1, bars.level_size) for zone in new]
-    return zones
+    under = bars.level_size / 2 if bars.origin.level_anchor == "nearest" else 0
 
+    def ended(zone: Zone, start: int) -> Zone:
+        bottom, top = zone.low - under, zone.high - under + bars.level_size
+        later = range(start, len(low))
+        end = next((at for at in later if low[at] < top and high[at] >= bottom), None)
+        return replace(zone, end=end)
 
-def _with_end(zone: Zone, low: list[int], high: list[int], start: int, level: int) -> Zone:
-    """Return the zone with the first bar from `start` on that traded in it."""
-    top = zone.high + level
-    for at in range(start, len(low)):
-        if low[at] < top and high[at] >= zone.low:
-            return replace(zone, end=at)
-    return replace(zone, end=None)
+    zones = [zone for zone in kept if zone.bar < first]
+    zones = [ended(z, first) if z.end is None or z.end >= first else z for z in zones]
+    return zones + [ended(zone, zone.bar + 1) for zone in new]
 
 
 def _minimum(settings: ViewSettings, snapshot: Snapshot, first: int, divisor: int) -> int:

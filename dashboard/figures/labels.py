@@ -78,7 +78,9 @@ def signed(value: int) -> str:
 
 def percent(value: float, decimals: int = 1) -> str:
     """Return a signed percentage without idle zeros: ``+39.7 %``, ``+8 %``, ``0 %``."""
-    text = f"{abs(value):.{decimals}f}".rstrip("0").rstrip(".")
+    text = f"{abs(value):.{decimals}f}"
+    if decimals:
+        text = text.rstrip("0").rstrip(".")
     sign = "" if text == "0" else MINUS if value < 0 else "+"
     return f"{sign}{text} %"
 

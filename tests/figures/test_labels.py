@@ -74,6 +74,12 @@ def test_percentages(value: float, text: str) -> None:
     assert labels.percent(value) == text
 
 
+def test_percentages_with_two_decimals() -> None:
+    assert labels.percent(0.326, 2) == "+0.33 %"
+    assert labels.percent(-0.3, 2) == "−0.3 %"
+    assert labels.percent(100.0, 0) == "+100 %"
+
+
 @pytest.mark.parametrize(
     ("value", "text"),
     [
@@ -132,6 +138,11 @@ def test_times_are_the_exchanges() -> None:
     assert labels.date_text(OPEN, KOLKATA) == "11 Sep"
     assert labels.date_text(OPEN, "America/New_York") == "10 Sep"
     assert labels.long_date(OPEN, KOLKATA) == "11 Sep 2025"
+
+
+def test_the_clock_has_the_zones_name() -> None:
+    assert labels.zone_name(OPEN, KOLKATA) == "IST"
+    assert labels.zone_name(OPEN, "UTC") == "UTC"
 
 
 def test_bars_inside_a_minute_show_seconds() -> None:
