@@ -188,7 +188,11 @@ def _parse_fixed(column: Column) -> Decimals | None:
     start = column.start + negative
     decimals = _fixed_decimals(buffer, start, end)
     digits = int((end - start).max()) - (decimals > 0)
-    if decimals < 0 or digits > _MAX_DIGITS + (decimals == 0) or int((end - start).min()) < 1:
+    if (
+        not 0 <= decimals <= MAX_DECIMALS
+        or digits > _MAX_DIGITS + (decimals == 0)
+        or int((end - start).min()) < 1
+    ):
         return None
     units = np.zeros(len(column), dtype=np.int64)
     weight = 1
@@ -229,7 +233,10 @@ def _parse_grouped(column: Column) -> Decimals | None:
         rows = np.flatnonzero(place == group)
         part = _parse_fixed(Column(column.buffer, column.start[rows], column.end[rows]))
         factor = 10 ** (scale - max(group, 0))
-        if part is None or np.abs(part.units).max() > _INT64[-1] // factor:
+        # A dot further left than looked for shows as decimals that the group does not have.
+        if part is None or part.decimals != max(group, 0):
+            return None
+        if np.abs(part.units).max() > _INT64[-1] // factor:
             return None
         units[rows] = part.units * factor
         absent[rows] = part.absent
@@ -268,7 +275,7 @@ def _parse_each(column: Column) -> Decimals:
         values.append(Decimal(0) if absent[row] else parse_number(text))
     decimals = max((decimals_of(v) for v in values if v is not None), default=0)
     # A wrong field must not stretch the scale of the right ones beyond what 64 bits hold.
-    scale = min(decimals, _MAX_DIGITS)
+    scale = min(decimals, MAX_DECIMALS)
     units = np.zeros(len(column), dtype=np.int64)
     bad = np.zeros(len(column), dtype=np.bool_)
     for row, value in enumerate(values):

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -213,10 +213,9 @@ def _read_file(
 
 
 def _open(path: Path) -> IO[bytes]:
-    stream = path.open("rb")
-    magic = stream.read(2)
-    stream.seek(0)
-    return gzip.open(stream) if magic == b"\x1f\x8b" else stream  # type: ignore[return-value]
+    with path.open("rb") as stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+    return cast("IO[bytes]", gzip.open(path)) if packed else path.open("rb")
 
 
 def _read_header(stream: IO[bytes], name: str, columns: Mapping[str, str]) -> tuple[_Layout, int]:

@@ -174,7 +174,7 @@ def _fit_instrument(tape: Tape, wanted: _Wanted, run: ImportRun) -> tuple[Instru
 
 
 def _new_instrument(tape: Tape, wanted: _Wanted, notes: list[str]) -> Instrument:
-    """Return a new instrument, its units as fine as the files and the tick need; tick still open."""
+    """Return a new instrument, its units as fine as files and tick need; its tick still open."""
     calendar = wanted.calendar
     if calendar is None:
         calendar = "nse-fo" if _in_nse_hours(tape.event_ns) else "24x7"
