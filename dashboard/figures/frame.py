@@ -333,14 +333,15 @@ def _with_ends(bars: Bars, first: int, kept: Sequence[Zone], new: Sequence[Zone]
 
     A bar touches a zone when its range reaches between the zone's lower and upper edge.
     """
-    low, high = bars.low.tolist(), bars.high.tolist()
+    # Bars before `first` touched what they touched.
+    low, high = bars.low[first:].tolist(), bars.high[first:].tolist()
     under = bars.level_size / 2 if bars.origin.level_anchor == "nearest" else 0
 
     def ended(zone: Zone, start: int) -> Zone:
         bottom, top = zone.low - under, zone.high - under + bars.level_size
-        later = range(start, len(low))
+        later = range(start - first, len(low))
         end = next((at for at in later if low[at] < top and high[at] >= bottom), None)
-        return replace(zone, end=end)
+        return replace(zone, end=None if end is None else end + first)
 
     zones = [zone for zone in kept if zone.bar < first]
     zones = [ended(z, first) if z.end is None or z.end >= first else z for z in zones]

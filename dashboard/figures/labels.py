@@ -91,11 +91,11 @@ def abbreviated(value: int) -> str:
     sign = MINUS if value < 0 else ""
     if size < 10_000:
         return f"{sign}{size}"
-    for unit, letter in ((1_000, "k"), (1_000_000, "M"), (1_000_000_000, "B")):
-        number = size / unit
-        decimals = 2 if number < 9.995 else 1 if number < 99.95 else 0
-        if number < 999.5 or letter == "B":
-            break
+    unit, letter = (
+        (1e3, "k") if size < 999_500 else (1e6, "M") if size < 999_500_000 else (1e9, "B")
+    )
+    number = size / unit
+    decimals = 2 if number < 9.995 else 1 if number < 99.95 else 0
     text = f"{number:.{decimals}f}"
     return f"{sign}{text.rstrip('0').rstrip('.') if decimals else text}{letter}"
 
@@ -126,7 +126,9 @@ def countdown(seconds: float) -> str:
 
 def clock(instant_ns: int, timezone: str, *, seconds: bool = True) -> str:
     """Return an instant's time of day at the exchange: ``11:17:19`` or ``11:17``."""
-    return _local(instant_ns, timezone).strftime("%H:%M:%S" if seconds else "%H:%M")
+    local = _local(instant_ns, timezone)
+    text = f"{local.hour:02d}:{local.minute:02d}"
+    return f"{text}:{local.second:02d}" if seconds else text
 
 
 def zone_name(instant_ns: int, timezone: str) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dashboard.domain.bars import Bars
+from dashboard.domain.bars import LEVEL_COLUMNS, Bars
 from dashboard.domain.calendar import CalendarRow, build_calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import FeedMode, FeedState, FeedStatus
@@ -137,6 +137,13 @@ def test_data_says_what_is_estimated_and_what_is_missing() -> None:
     twice = live_of(bars, updates_per_s=20, gaps=2)
     more = card(metric_cards(frame_of(bars, live=twice), PLAIN), "Data").more
     assert values(more) == ["20.0 trades/s", "2 gaps"]
+
+
+def test_bars_without_levels_have_no_poc() -> None:
+    bars = bars_of(V2)
+    none = {name: getattr(bars, name)[:0] for name in LEVEL_COLUMNS}
+    cards = metric_cards(frame_of(bars.with_columns(offsets=np.array([0, 0]), **none)), PLAIN)
+    assert (card(cards, "POC").value, card(cards, "VA").value) == ("–", "–")
 
 
 def test_without_bars_every_card_is_empty() -> None:
