@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import Unpack
 
 from dashboard.bootstrap import board_folder, prepare_store
 from dashboard.domain.bars import BarKind, BarSpec
@@ -17,7 +18,7 @@ from dashboard.storage.importers.common import ImportReport
 from dashboard.storage.importers.predecessor import import_predecessor
 from dashboard.storage.importers.trades_csv import import_trades
 from dashboard.storage.schema import StoreKind, identify
-from dashboard.views.export import export_text
+from dashboard.views.export import Wanted, export_text
 
 
 def import_files(
@@ -69,7 +70,7 @@ def import_files(
     return [*([note] if note else []), *_report(report)]
 
 
-def export_file(settings: Settings, output: Path, **wanted: str | None) -> str:
+def export_file(settings: Settings, output: Path, **wanted: Unpack[Wanted]) -> str:
     """Write an export and return a sentence about it.
 
     Args:
@@ -77,7 +78,7 @@ def export_file(settings: Settings, output: Path, **wanted: str | None) -> str:
         output: The file to write; replaced only when all of it was written.
         **wanted: As `views.export.export_text`.
     """
-    text = export_text(_series(settings), **wanted)  # type: ignore[arg-type]
+    text = export_text(_series(settings), **wanted)
     partial = output.with_name(f"{output.name}.part")
     try:
         partial.write_text(text, encoding="utf-8")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dashboard.errors import InputError
 from dashboard.figures.view import FIELD_NAMES
 from dashboard.views.beat import BeatRequest
+from dashboard.views.export import Wanted
 
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
@@ -43,7 +44,7 @@ def beat_request(arguments: Mapping[str, str], scope: str) -> BeatRequest:
     )
 
 
-def wanted_sessions(arguments: Mapping[str, str]) -> dict[str, str | None]:
+def wanted_sessions(arguments: Mapping[str, str]) -> Wanted:
     """Read the query of `/api/v1/bars` as the export's arguments.
 
     Raises:

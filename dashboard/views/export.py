@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypedDict
+
 from dashboard.domain.bars import BarSpec
 from dashboard.domain.profile import ValueArea
 from dashboard.errors import InputError
@@ -9,6 +11,18 @@ from dashboard.figures.export import export_bars, to_json
 from dashboard.figures.view import ViewSettings, fits_tick, starting_level
 from dashboard.ports import SessionInfo
 from dashboard.series.cache import SeriesCache
+
+
+class Wanted(TypedDict):
+    """What `export_text` is asked for, as a request or a command line spells it."""
+
+    symbol: str
+    bar: str
+    level_size: str | None
+    cvd: str
+    value_area: str
+    start: str | None
+    end: str | None
 
 
 def export_text(
@@ -31,7 +45,8 @@ def export_text(
         level_size: Level size as a decimal price; None: the instrument's starting level.
         cvd: ``session`` or ``continuous``.
         value_area: ``one-row``, ``cbot`` or ``tradingview``.
-        start, end: First and last session date (ISO, inclusive); None: no bound.
+        start: First session date (ISO); None: no bound.
+        end: Last session date, inclusive; None: no bound.
 
     Raises:
         InputError: A word, level or date is not possible.

@@ -192,7 +192,8 @@ def history_href(
         desk: Knows the stored sessions.
         view_text: The settings now.
         step: -1 for the session before the one shown, 1 for the one after, 0 for a range.
-        start, end: The range's dates, both inclusive; None where not chosen.
+        start: The range's first date; None where not chosen.
+        end: Its last date, inclusive; None where not chosen.
     """
     view = ViewSettings.parse(view_text)
     if step == 0:
@@ -251,7 +252,7 @@ def _drawn(
 
 
 def _same(drawn: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    return drawn.get("of") == wanted["of"] and drawn.get("profile") == wanted["profile"]
+    return all(drawn.get(name) == wanted[name] for name in ("of", "profile"))
 
 
 def _window(seen: Mapping[str, Any] | None) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""From what controls and URLs hold to a checked view: faults by control, the last good view kept."""
+"""From what controls and URLs hold to a checked view: faults by control, the last good one kept."""
 
 from __future__ import annotations
 

@@ -8,11 +8,13 @@ import pytest
 from dashboard.domain.aggregate import aggregate
 from dashboard.domain.bars import BAR_COLUMNS, LEVEL_COLUMNS, MINUTE, Bars, BarSpec
 from dashboard.domain.calendar import calendar_24x7
+from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import LiveState
 from dashboard.domain.merge import merge
 from dashboard.domain.provenance import Provenance
 from dashboard.domain.trade import Trades
-from dashboard.series.sources import MinuteSeries, TradeSeries, needs_trades
+from dashboard.series.sources import MinuteSeries, Series, TradeSeries, needs_trades
+from tests.fakes import FakeHistory, FakeStore
 
 DAY = 86_400_000_000_000
 START = 1_750_032_000_000_000_000
@@ -20,60 +22,40 @@ TICK, LEVEL = 10, 20
 NOT_COMPARED = {"version"}
 
 
-class Store:
-    """Trades and closed minutes as a store would hold them after some of the tape was ingested."""
+class Market:
+    """A store and the live state beside it, after some of a tape was ingested."""
 
     def __init__(self, tape: Trades) -> None:
         self.tape = tape
-        self.count = 0
-        self.late: list[int] = []
+        self.store = FakeStore(instruments={"X": Instrument("X", calendar="24x7", tick_size=TICK)})
+        self.history = FakeHistory(self.store)
+        self.open = Bars.empty(MINUTE, TICK)
+        self.trades = tape.take(slice(0, 0))
 
-    @property
-    def trades(self) -> Trades:
-        return self.tape.take(slice(0, self.count))
-
-    def _minutes(self) -> tuple[Bars, int]:
-        """Return all minutes ingested so far and how many of them are closed."""
+    def ingest(self, count: int) -> None:
+        """Store the first trades of the tape; all their minutes but the last one are closed."""
+        self.trades = self.tape.take(slice(0, count))
         bars, _ = aggregate(self.trades, MINUTE, calendar_24x7(), TICK)
         # The version of a minute is the number of trades when it last changed.
         bars = bars.with_columns(version=bars.last_seq)
-        return bars, max(len(bars) - 1, 0)
-
-    def read_bars(
-        self,
-        symbol: str,
-        first_session_ns: int | None = None,
-        last_session_ns: int | None = None,
-        *,
-        after_version: int = -1,
-    ) -> Bars:
-        bars, closed = self._minutes()
-        bars = bars.take(0, closed)
-        return bars.select(bars.version > after_version)
-
-    def read_trades(
-        self,
-        symbol: str,
-        first_session_ns: int | None = None,
-        last_session_ns: int | None = None,
-        *,
-        after_seq: int = 0,
-        limit: int | None = None,
-    ) -> Trades:
-        return self.trades.take(self.trades.seq > after_seq)
-
-    def open_trades(self, symbol: str) -> Trades:
-        bars, closed = self._minutes()
-        start = bars.start_ns[closed] if closed < len(bars) else np.iinfo(np.int64).max
-        return self.trades.take(self.trades.event_ns >= start)
+        closed = max(len(bars) - 1, 0)
+        rows = {int(bars.keys[row]): bars.take(row, row + 1) for row in range(closed)}
+        self.open = bars.take(closed, len(bars))
+        self.store.trades["X"], self.store.bars["X"] = self.trades, rows
 
     def live(self) -> LiveState:
-        bars, closed = self._minutes()
+        count = len(self.trades)
         return LiveState(
-            symbol="X", version=self.count, trade_seq=self.count, receive_ns=0,
-            session_ns=int(bars.session_ns[-1]), open_bars=bars.take(closed, len(bars)),
+            symbol="X", version=count, trade_seq=count, receive_ns=0,
+            session_ns=int(self.open.session_ns[-1]), open_bars=self.open,
             quote=None, last_price=0, provenance=Provenance(),
         )  # fmt: skip
+
+
+def series_of(market: Market, recipe: BarSpec) -> Series:
+    """Return the series that a view of these bars uses."""
+    kind = TradeSeries if needs_trades(recipe, 60) else MinuteSeries
+    return kind(market.history, "X", recipe, LEVEL, TICK, calendar_24x7(), None, None)
 
 
 def random_tape(seed: int = 3, count: int = 3_000) -> Trades:
@@ -100,48 +82,40 @@ def assert_same(got: Bars, wanted: Bars) -> None:
 
 @pytest.mark.parametrize("spec", ["1m", "5m", "75m", "30s", "40t", "700v", "6r", "90delta"])
 def test_live_bars_equal_bars_made_from_all_trades(spec: str) -> None:
-    store = Store(random_tape())
+    market = Market(random_tape())
     recipe = BarSpec.parse(spec)
     calendar = calendar_24x7()
-    series = (
-        TradeSeries(store, "X", recipe, LEVEL, TICK, calendar, None, None)
-        if needs_trades(recipe, 60)
-        else MinuteSeries(store, "X", recipe, LEVEL, TICK, calendar, None, None)
-    )
+    series = series_of(market, recipe)
     for count in (1, 7, 350, 351, 1200, 2999, 3000):
-        store.count = count
-        series.refresh(store.live())
-        wanted, _ = aggregate(store.trades, recipe, calendar, LEVEL, tick_size=TICK)
+        market.ingest(count)
+        series.refresh(market.live())
+        wanted, _ = aggregate(market.trades, recipe, calendar, LEVEL, tick_size=TICK)
         assert_same(series.bars, wanted)
     assert series.is_open
 
 
 @pytest.mark.parametrize("spec", ["1m", "5m", "40t"])
 def test_history_without_a_feed_holds_the_minute_that_never_closed(spec: str) -> None:
-    store = Store(random_tape())
-    store.count = 2_000
+    market = Market(random_tape())
+    market.ingest(2_000)
     recipe = BarSpec.parse(spec)
     calendar = calendar_24x7()
-    series = (
-        TradeSeries(store, "X", recipe, LEVEL, TICK, calendar, None, None)
-        if needs_trades(recipe, 60)
-        else MinuteSeries(store, "X", recipe, LEVEL, TICK, calendar, None, None)
-    )
+    series = series_of(market, recipe)
     series.refresh(None)
-    wanted, _ = aggregate(store.trades, recipe, calendar, LEVEL, tick_size=TICK)
+    wanted, _ = aggregate(market.trades, recipe, calendar, LEVEL, tick_size=TICK)
     assert_same(series.bars, wanted)
 
 
 def test_a_stored_minute_that_changed_late_replaces_its_older_self() -> None:
     tape = random_tape(count=500)
     late = tape.take(slice(100, 101)).replace(seq=[501], size=[77])
-    store = Store(Trades.concat([tape, late]))
-    series = MinuteSeries(store, "X", BarSpec.parse("5m"), LEVEL, TICK, calendar_24x7(), None, None)
-    store.count = 500
-    series.refresh(store.live())
-    store.count = 501
-    series.refresh(store.live())
-    wanted, _ = aggregate(store.trades, BarSpec.parse("5m"), calendar_24x7(), LEVEL)
+    market = Market(Trades.concat([tape, late]))
+    series = series_of(market, BarSpec.parse("5m"))
+    market.ingest(500)
+    series.refresh(market.live())
+    market.ingest(501)
+    series.refresh(market.live())
+    wanted, _ = aggregate(market.trades, BarSpec.parse("5m"), calendar_24x7(), LEVEL)
     assert_same(series.bars, wanted)
 
 
