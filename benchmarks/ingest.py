@@ -8,7 +8,8 @@ order, and the minutes shown equal those aggregated from the stored trades at on
 ========== ========================================================================================
 trades-20k the simulator's true trades, two instruments, 20,000 a second in all
 trades-50k the same at 50,000 a second
-quotes-1k  1,000 instruments with two packets a second each, half of which traded
+quotes-250 250 instruments with two packets a second each, half of which traded
+quotes-1k  1,000 instruments likewise
 quiet      the simulator's packets, two instruments, two a second: what an idle day costs
 ========== ========================================================================================
 
@@ -49,7 +50,7 @@ from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
 
 SYMBOLS = ("SIM:NIFTY", "SIM:BANKNIFTY")
-SCENARIOS = ("trades-20k", "trades-50k", "quotes-1k", "quiet")
+SCENARIOS = ("trades-20k", "trades-50k", "quotes-250", "quotes-1k", "quiet")
 MS = 1_000_000
 
 
@@ -171,8 +172,8 @@ def run(name: str, seconds: float, folder: Path) -> dict[str, Any]:
 
 def make_feed(name: str, clock: SystemClock) -> Feed:
     """Return the feed of a scenario."""
-    if name == "quotes-1k":
-        return QuoteFeed(1_000, 2.0, clock)
+    if name in {"quotes-250", "quotes-1k"}:
+        return QuoteFeed({"quotes-250": 250, "quotes-1k": 1_000}[name], 2.0, clock)
     if name == "quiet":
         return SimulatorFeed(SYMBOLS, "snapshots", 2.0, 7, clock)
     per_second = {"trades-20k": 20_000, "trades-50k": 50_000}[name]

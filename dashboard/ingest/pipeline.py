@@ -49,6 +49,8 @@ CYCLE_S = 0.04
 """Shortest cycle: a busy feed is taken in batches, the first event after a pause at once."""
 CHUNK = 4096
 """Most trades and packets of one transaction, so that it stays below 50 ms."""
+INSTRUMENTS = 64
+"""Most instruments of one transaction, for the same reason: each takes up to a millisecond."""
 CLOSE_NS = 200_000_000
 """How often minutes are looked at that nothing but time closes."""
 RECORD_TRIES = 3
@@ -159,15 +161,17 @@ class Pipeline:
         return len(events)
 
     def _take(self, events: Sequence[FeedEvent]) -> None:
-        """Bring events into store and board."""
-        version, now_ns = self._version + 1, self._clock.now_ns()
-        steps = {}
-        for symbol, own in self._by_symbol(events).items():
-            track = self._tracks[symbol]
-            find_closed = partial(self._recorder.closed_bar, symbol)
-            steps[symbol] = advance(track, own, version, now_ns, find_closed)
-            self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
-        if steps and self._commit(steps, version) and self._status.state is not FeedState.LIVE:
+        """Bring events into store and board, some instruments at a time."""
+        found = list(self._by_symbol(events).items())
+        for first in range(0, len(found), INSTRUMENTS):
+            version, now_ns = self._version + 1, self._clock.now_ns()
+            steps = {}
+            for symbol, own in found[first : first + INSTRUMENTS]:
+                find_closed = partial(self._recorder.closed_bar, symbol)
+                steps[symbol] = advance(self._tracks[symbol], own, version, now_ns, find_closed)
+                self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
+            if not self._commit(steps, version):
+                return
             self._on_data()
 
     def _by_symbol(self, events: Sequence[FeedEvent]) -> Mapping[str, list[TrackEvent]]:

@@ -17,7 +17,7 @@ from dashboard.domain.livestate import FeedMode, FeedState, LiveState
 from dashboard.domain.quote import Gap, Quote, QuoteArrays
 from dashboard.domain.trade import Trades
 from dashboard.errors import FeedError, StoreError, StoreLockedError
-from dashboard.ingest.pipeline import CHUNK, VERSION_JUMP, Pipeline
+from dashboard.ingest.pipeline import CHUNK, INSTRUMENTS, VERSION_JUMP, Pipeline
 from dashboard.ports import FeedEvent, Heartbeat, QuotesEvent, StateChange, TradesEvent
 from tests.fakes import FakeBoard, FakeFeed, FakeRecorder, FakeStore, ManualClock
 from tests.ingest.markets import (
@@ -385,6 +385,14 @@ def test_a_flood_of_old_trades_goes_through_in_short_transactions() -> None:
     assert max(sizes) == CHUNK
     whole = Trades.concat([one(0).trades, trades, one(9_999).trades])
     assert_same_bars(minutes_in(rig.store, rig.board), minutes_of(whole))
+
+
+def test_many_instruments_are_taken_some_at_a_time() -> None:
+    rig = Rig()
+    many = [replace(NIFTY, symbol=f"SIM:{i:03}") for i in range(2 * INSTRUMENTS + 5)]
+    rig.play([trades_event(one(1).trades, m.symbol) for m in many], instruments=many)
+    assert [len(batches) for batches in rig.recorder.transactions] == [INSTRUMENTS, INSTRUMENTS, 5]
+    assert len(rig.board.states) == len(many)
 
 
 def test_a_flood_of_packets_is_cut_with_its_book_at_the_end() -> None:
