@@ -327,4 +327,6 @@ def _annotations(
     """Return the plain-Plotly ladder where it was chosen; else the layer paints all texts."""
     if settings.ladder != "plotly":
         return []
-    return ladder_annotations(build_payload(frame, settings, view), palette)
+    # A bar that stands half in view at either edge has its numbers too.
+    wider = clip_window(frame, (view[0] - 1, view[1] + 1))
+    return ladder_annotations(build_payload(frame, settings, wider), palette)

@@ -117,6 +117,12 @@ def test_the_chart_carries_the_ladder_only_where_it_was_chosen() -> None:
     assert chosen == ladder_annotations(build_payload(frame, PLOTLY), PALETTE)
 
 
+def test_bars_half_in_view_have_their_numbers() -> None:
+    frame = derive(snapshot_of(bars_of(V2, V3, V2, V3, V2)), PLOTLY)
+    notes = build_figure(frame, PLOTLY, (2, 2))["layout"]["annotations"]
+    assert {note["x"] for note in notes} == {1, 2, 3}
+
+
 def test_a_notebook_gets_a_labelled_figure_from_bars_alone() -> None:
     figure = footprint_figure(bars_of(V2, V3, V2, sessions=(0, 0, 1)))
     texts = [plain(note.text) for note in figure.layout.annotations]
@@ -132,7 +138,7 @@ def test_a_notebooks_window_and_instrument_are_its_own() -> None:
         bars_of(V2, V3, V2), INSTRUMENT, CALENDAR, dataclasses.replace(PLAIN, vwap=False), (0, 1)
     )
     rows = [n for n in figure.layout.annotations if n.xref == "x" and "×" in n.text]
-    assert {note.x for note in rows} == {0, 1}
+    assert {note.x for note in rows} == {0, 1, 2}
     assert "POC 102" in [note.text for note in figure.layout.annotations]
     assert not any(note.text.startswith("VW") for note in figure.layout.annotations)
 
