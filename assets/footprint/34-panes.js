@@ -41,16 +41,24 @@
     return sheet;
   }
 
+  /** @param {Pane} pane @param {Axes} axes @returns {(v: number) => number} px of a sum, kept inside the pane. */
+  function placer(pane, axes) {
+    return (v) => Math.min(Math.max(of.snap(of.toPx(pane.y, v), axes.dpr), pane.top), pane.bottom);
+  }
+
   /** @param {any} sheet @param {Axes} axes @param {Pane} pane @param {Bar} bar @param {number} cx @param {number} barPx @param {Theme} theme */
   function sumCandle(sheet, axes, pane, bar, cx, barPx, theme) {
     if (bar.cvd === null || bar.cvd === undefined || bar.cvo === null) return;
     const px = 1 / axes.dpr;
-    const y = (/** @type {number} */ v) => Math.min(Math.max(of.snap(of.toPx(pane.y, v), axes.dpr), pane.top), pane.bottom);
+    const y = placer(pane, axes);
+    const low = bar.cvl ?? Math.min(bar.cvo, bar.cvd); // a source may not know the extremes
+    const high = bar.cvh ?? Math.max(bar.cvo, bar.cvd);
+    if (y(low) <= pane.top || y(high) >= pane.bottom) return;
     const colour = bar.cvd >= bar.cvo ? theme.buy : theme.sell;
     const width = of.snap(Math.max(px, Math.min(24, barPx * 0.5)), axes.dpr);
     const middle = of.snap(cx - 0.5, axes.dpr);
     const top = y(Math.max(bar.cvo, bar.cvd));
-    sheet.fill(LAYER.BODY, colour, middle, y(bar.cvh), 1, Math.max(px, y(bar.cvl) - y(bar.cvh)));
+    sheet.fill(LAYER.BODY, colour, middle, y(high), 1, Math.max(px, y(low) - y(high)));
     sheet.fill(LAYER.BODY, colour, of.snap(middle + 0.5 - width / 2, axes.dpr), top, width, Math.max(px, y(Math.min(bar.cvo, bar.cvd)) - top));
   }
 
@@ -58,7 +66,7 @@
   function sumBar(sheet, axes, pane, bar, cx, barPx, theme) {
     const value = pane.kind === 'delta' ? bar.delta : bar.vol;
     if (!value) return;
-    const y = (/** @type {number} */ v) => Math.min(Math.max(of.snap(of.toPx(pane.y, v), axes.dpr), pane.top), pane.bottom);
+    const y = placer(pane, axes);
     const colour = pane.kind === 'volume' ? theme.neutral : value > 0 ? theme.buy : theme.sell;
     const width = of.snap(Math.max(1 / axes.dpr, barPx * 0.5), axes.dpr);
     const top = Math.min(y(0), y(value));

@@ -3,8 +3,8 @@
  *
  * `active` is an explicit flag. Any pan or zoom by the user clears it; the pill, the End key, L or
  * a double-click sets it. While it is set, x shows the newest bars with room to the right, and the
- * y axes fit the bars in view (`fitting`, which dragging a y axis stops until Go live). New data
- * never moves a view that the user has moved.
+ * y axes fit the bars in view, except those that the user has dragged (`held`, until Go live). New
+ * data never moves a view that the user has moved; the user's own moves of x fit the other axes.
  */
 
 (function (of) {
@@ -23,7 +23,8 @@
     constructor(layer) {
       this.layer = layer;
       this.active = layer.options.follow !== false;
-      this.fitting = true;
+      /** @type {Set<string>} The y axes that the user has moved. */
+      this.held = new Set();
       /** @type {number|null} Positions that the user's own zoom shows; null: as many as fit. */
       this.span = null;
       /** @type {Object<string, number[]>} Ranges that the layer itself has set last. */
@@ -46,7 +47,7 @@
       const moved = names.filter((name) => !this.isOwn(name));
       if (!moved.length) return;
       this.release(moved);
-      if (this.fitting) this.fitPrices();
+      this.fit();
       this.layer.onMoved();
     }
 
@@ -75,7 +76,7 @@
     /** Another instrument or bar: as if the page had just been opened. */
     reset() {
       this.active = this.layer.options.follow !== false;
-      this.fitting = true;
+      this.held.clear();
       this.span = null;
       this.own = {};
     }
@@ -100,7 +101,7 @@
     /** @param {string[]} names  The user has moved these axes. */
     release(names) {
       if (!names.length) return;
-      if (names.some((name) => name.startsWith('y'))) this.fitting = false;
+      for (const name of names) if (name.startsWith('y')) this.held.add(name);
       if (!this.active) return;
       this.active = false;
       this.layer.onFollow();
@@ -117,7 +118,7 @@
       const seen = this.layer.visible();
       this.span = afresh || !seen ? null : seen[1] - seen[0];
       this.active = true;
-      this.fitting = true;
+      this.held.clear();
       this.move(true);
       this.layer.onFollow();
     }
@@ -133,24 +134,28 @@
       this.set({ xaxis: x, ...this.fits(axes, x) });
     }
 
-    /** Fit the y axes to the bars in view (after a jump or a zoom of x). */
-    fitPrices() {
+    /** @returns {boolean} The price axis fits the bars in view. */
+    get fitting() {
+      return !this.held.has('yaxis');
+    }
+
+    /** Fit the y axes to the bars in view (after a jump, a pan or a zoom of x). */
+    fit() {
       const axes = of.readAxes(this.layer.gd);
       if (axes && this.layer.matches()) this.set(this.fits(axes, axes.x.range));
     }
 
     /** @param {Axes} axes @param {number[]} x  Positions to be in view. @returns {Object<string, number[]>} Ranges of the y axes. */
     fits(axes, x) {
-      if (!this.fitting) return {};
       const { book } = this.layer;
       const bars = book.between(x[0] - 0.4, x[1] + 0.4);
       if (!bars.length) return {};
-      const price = fitPrices(bars, book.head.scale, axes.price, this.own.yaxis);
+      const price = this.fitting ? fitPrices(bars, book.head.scale, axes.price, this.own.yaxis) : null;
       const ranges = price ? { yaxis: price } : {};
       const names = Object.keys((this.layer.gd.layout.meta || {}).panes || { yaxis2: 'cvd' });
       for (const pane of axes.panes) {
         const name = names.find((n) => this.layer.gd._fullLayout[n]._offset === pane.top);
-        const range = name && fitSums(bars, pane);
+        const range = name && !this.held.has(name) && fitSums(bars, pane);
         if (range) ranges[/** @type {string} */ (name)] = range;
       }
       return ranges;
@@ -217,8 +222,8 @@
 
   /** @param {Bar[]} bars @param {Pane} pane @returns {number[]|null} A range for a pane of sums, null while the one in force is good enough. */
   function fitSums(bars, pane) {
-    const lows = bars.map((bar) => (pane.kind === 'cvd' ? bar.cvl : pane.kind === 'delta' ? Math.min(0, bar.delta) : 0));
-    const highs = bars.map((bar) => (pane.kind === 'cvd' ? bar.cvh : pane.kind === 'delta' ? Math.max(0, bar.delta) : bar.vol));
+    const lows = bars.map((bar) => (pane.kind === 'cvd' ? bar.cvl ?? Math.min(bar.cvo, bar.cvd) : pane.kind === 'delta' ? Math.min(0, bar.delta) : 0));
+    const highs = bars.map((bar) => (pane.kind === 'cvd' ? bar.cvh ?? Math.max(bar.cvo, bar.cvd) : pane.kind === 'delta' ? Math.max(0, bar.delta) : bar.vol));
     const known = lows.concat(highs).filter((v) => v !== null && v !== undefined);
     if (!known.length) return null;
     const [low, high] = [Math.min(...known), Math.max(...known)];

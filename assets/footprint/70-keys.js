@@ -82,7 +82,7 @@
       const { layer } = this;
       const idle = this.wanted === null;
       this.wanted = range;
-      if (jump) layer.follow.fitting = true;
+      if (jump) layer.follow.held.delete('yaxis');
       if (!idle) return; // a held key moves once per redraw, not once per repeat
       requestAnimationFrame(() => {
         const to = /** @type {[number, number]} */ (this.wanted);

@@ -74,7 +74,7 @@ def make_bars(
     levels: int | None = None,
 ) -> list[MadeBar]:
     """Return bars of a random walk; `levels` makes each bar exactly so many levels high."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - a made-up market
     price = 25_080 * SCALE
     bars = []
     for x in range(count):
@@ -584,8 +584,10 @@ class Harness:
         found = self.run_async(
             """const [expression, ms, done] = arguments; const end = Date.now() + ms;
             const look = new Function('return (' + expression + ')');
-            (function again() { let value; try { value = look(); } catch (error) { value = null; }
-              if (value || Date.now() > end) done(value || null); else setTimeout(again, 15); })();""",
+            (function again() {
+              let value; try { value = look(); } catch (error) { value = null; }
+              if (value || Date.now() > end) done(value || null);
+              else setTimeout(again, 15); })();""",
             condition,
             int(seconds * 1000),
         )
@@ -653,8 +655,10 @@ class Harness:
             """const ctx = document.createElement('canvas').getContext('2d');
             return orderflow.picture().texts.filter((t) => t.opacity > 0).map((t) => {
               ctx.font = t.font; ctx.textAlign = t.align; const m = ctx.measureText(t.text);
-              return {...t, left: t.x - m.actualBoundingBoxLeft, right: t.x + m.actualBoundingBoxRight,
-                top: t.y - m.actualBoundingBoxAscent, bottom: t.y + m.actualBoundingBoxDescent}; });"""
+              return {...t,
+                left: t.x - m.actualBoundingBoxLeft, right: t.x + m.actualBoundingBoxRight,
+                top: t.y - m.actualBoundingBoxAscent, bottom: t.y + m.actualBoundingBoxDescent};
+            });"""
         )
         return boxes
 
@@ -672,8 +676,9 @@ class Harness:
               ctx.drawImage(image, 0, 0);
               const k = image.width / innerWidth;
               done(boxes.map(({left, right, top, bottom}) => {
+                const size = (d) => Math.max(1, Math.ceil(d * k));
                 const {data} = ctx.getImageData(Math.floor(left * k), Math.floor(top * k),
-                  Math.max(1, Math.ceil((right - left) * k)), Math.max(1, Math.ceil((bottom - top) * k)));
+                  size(right - left), size(bottom - top));
                 const counts = new Map();
                 for (let i = 0; i < data.length; i += 4) {
                   const c = data[i] << 16 | data[i + 1] << 8 | data[i + 2];

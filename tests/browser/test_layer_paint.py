@@ -49,6 +49,16 @@ def zoom(page: Harness, low: float, high: float, prices: list[float] | None = No
     page.settle(4)
 
 
+def place_of(page: Harness, position: float) -> float:
+    """Return the pixel of a bar position."""
+    px: float = page.js(
+        """const a = document.getElementById('chart')._fullLayout.xaxis;
+        return a._offset + a.l2p(arguments[0])""",
+        position,
+    )
+    return px
+
+
 def overlaps(boxes: list[Json]) -> list[tuple[str, str]]:
     """Pairs of texts whose rectangles share more than half a pixel."""
     return [
@@ -117,7 +127,8 @@ def test_two_device_pixels_per_px_are_used(page: Harness) -> None:
     page.open(dpr=2)
     page.plot(make_figure(QUIET), make_payload(QUIET))
     assert page.js(
-        "const c = document.querySelector('.orderflow-layer canvas'); return [c.width, c.style.width]"
+        """const c = document.querySelector('.orderflow-layer canvas');
+        return [c.width, c.style.width]"""
     ) == [2880, "1440px"]
     assert all(cell["box"][1] * 2 % 1 == 0 for cell in page.cells())
 
@@ -249,7 +260,8 @@ def test_a_changed_cell_flashes_for_a_quarter_of_a_second(page: Harness) -> None
         requestAnimationFrame(() => { frames.push(flashes());
           setTimeout(() => { frames.push(flashes()); done(); }, 400); });
         function flashes() { return orderflow.picture().boxes
-          .filter((b) => b.frame && b.region === 'pane' && b.width === 1 && !b.dash).map((b) => b.y); }""",
+          .filter((b) => b.frame && b.region === 'pane' && b.width === 1 && !b.dash)
+          .map((b) => b.y); }""",
         make_payload(bars, version=2, only=[39]),
     )
     cell = next(c for c in page.cells() if c["x"] == 39 and c["price"] == price)
@@ -267,7 +279,8 @@ def test_nothing_flashes_for_who_wants_no_motion(page: Harness) -> None:
         bars[-1].levels[next(iter(bars[-1].levels))][1] += 3
         page.js("orderflow.apply(arguments[0])", make_payload(bars, version=2, only=[39]))
         flashing = page.js(
-            "return orderflow.picture().boxes.filter((b) => b.frame && b.width === 1 && !b.dash).length"
+            """return orderflow.picture().boxes
+              .filter((b) => b.frame && b.width === 1 && !b.dash).length"""
         )
         assert flashing == 0
     finally:
@@ -283,9 +296,7 @@ def test_gaps_forming_bar_and_sessions_are_marked(page: Harness) -> None:
     stripes = [b for b in drawn["boxes"] if b["colour"] == theme["warning"] and b["h"] == 3]
     assert [b["region"] for b in stripes] == ["pane"]
     assert len([b for b in drawn["boxes"] if b.get("dash")]) == 1
-    x = page.js(
-        "const a = document.getElementById('chart')._fullLayout.xaxis; return a._offset + a.l2p(34.5)"
-    )
+    x = place_of(page, 34.5)
     upright = [
         line["points"][0] for line in drawn["lines"] if line["points"][0] == line["points"][2]
     ]
@@ -311,10 +322,7 @@ def test_the_table_stands_under_its_bars_with_its_names(page: Harness) -> None:
     strip = [t for t in texts if t["region"] == "strip"]
     for x in range(28, 40):
         bar = QUIET[x]
-        centre = page.js(
-            "const a = document.getElementById('chart')._fullLayout.xaxis; return a._offset + a.l2p(arguments[0])",
-            x,
-        )
+        centre = place_of(page, x)
         column = sorted((t for t in strip if abs(t["x"] - centre) < 1.5), key=lambda t: t["y"])
         assert len(column) == 9
         assert column[0]["text"].replace("\N{MINUS SIGN}", "-") == f"{bar.delta:+d}"
@@ -327,7 +335,8 @@ def test_the_table_stands_under_its_bars_with_its_names(page: Harness) -> None:
 
 def test_a_stale_feed_veils_the_chart_and_says_why(page: Harness) -> None:
     show(page, QUIET)
-    veil = "const v = document.querySelector('.orderflow-layer [role=status]'); return [v.style.display, v.textContent]"
+    veil = """const v = document.querySelector('.orderflow-layer [role=status]');
+        return [v.style.display, v.textContent]"""
     assert page.js(veil)[0] == "none"
     feed = {"state": "retrying", "age_ms": 4000, "cause": "the broker closed the line"}
     page.js("orderflow.apply(arguments[0])", make_payload(QUIET, version=2, only=[], feed=feed))
@@ -354,7 +363,7 @@ def test_crosshair_and_card_tell_the_bar_and_the_cell(page: Harness) -> None:
     assert card[0] == "block"
     words = card[1].split("\n")
     bar = QUIET[33]
-    pairs = dict(zip(words, words[1:], strict=False))
+    pairs = dict(itertools.pairwise(words))
     assert words[0] == bar.label
     assert pairs["Open"] == f"{bar.open / SCALE:,.2f}"
     assert pairs["Volume"] == str(bar.bid + bar.ask)
@@ -397,8 +406,10 @@ def test_the_picture_holds_the_layer_and_plotly_without_its_candles(page: Harnes
     left, top, _, _ = cell["box"]
     colours = page.run_async(
         """const [url, x, y, done] = arguments; const image = new Image();
-        image.onload = () => { const ctx = new OffscreenCanvas(image.width, image.height).getContext('2d');
-          ctx.drawImage(image, 0, 0); done([image.width, image.height, ...ctx.getImageData(x, y, 1, 1).data]); };
+        image.onload = () => {
+          const ctx = new OffscreenCanvas(image.width, image.height).getContext('2d');
+          ctx.drawImage(image, 0, 0);
+          done([image.width, image.height, ...ctx.getImageData(x, y, 1, 1).data]); };
         image.src = url;""",
         url,
         int(left) + 6,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,7 +204,7 @@ def test_pills_never_overlap_and_the_last_price_stays(page: Harness) -> None:
     places = call(page, "spreadPills", pills, 0, 500)
     assert places[0] == 300
     spans = sorted((y - 8, y + pill["height"] - 8) for y, pill in zip(places, pills, strict=True))
-    assert all(a[1] < b[0] for a, b in zip(spans, spans[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(spans))
     assert spans[0][0] >= 0
     assert spans[-1][1] <= 500
 
@@ -233,7 +234,7 @@ def labels(page: Harness, count: int, bar_px: float, *, timed: bool = True) -> l
 def test_time_labels_never_overlap(page: Harness, bar_px: float, timed: bool) -> None:
     found = labels(page, 300, bar_px, timed=timed)
     edges = [(f["x"] - len(f["text"]) * 3.3, f["x"] + len(f["text"]) * 3.3) for f in found]
-    assert all(a[1] < b[0] for a, b in zip(edges, edges[1:], strict=False))
+    assert all(a[1] < b[0] for a, b in itertools.pairwise(edges))
     assert any("Sep" in f["text"] for f in found)
 
 
@@ -411,7 +412,8 @@ def test_the_book_forgets_on_a_complete_answer_and_keeps_on_others(page: Harness
     held = page.js(
         """const [a, b, c] = arguments; const book = new orderflow.Book(); const seen = [];
         for (const p of [a, b, c]) { book.apply(p);
-          seen.push([book.bars.size, book.low, book.high, book.covers(5, 9), book.covers(20, 99)]); }
+          const covered = [book.covers(5, 9), book.covers(20, 99)];
+          seen.push([book.bars.size, book.low, book.high, ...covered]); }
         return seen;""",
         make_payload(bars, first=0, last=9),
         make_payload(bars, version=2, only=[29]),
