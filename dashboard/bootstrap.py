@@ -95,7 +95,7 @@ def create_app(
 
 
 def prepare_store(settings: Settings) -> tuple[Path, str]:
-    """Return the store's path and a notice ("" when there is nothing to say), migrated and ready."""
+    """Return the store's path, migrated and ready, and a notice ("" when there is none)."""
     settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     store, note = resolve_store(settings.database, lot_size=settings.lot_size)
     prepare_file(store)
@@ -157,13 +157,11 @@ def feed_factory(settings: Settings, history: History, clock: Clock) -> Callable
         )
     if settings.feed == "replay":
         return _replay_factory(settings, history, clock)
-    raise SettingsError(
-        [
-            f"FEED: {settings.feed!r} is not available in this release; use simulator, replay or "
-            "none. Leave the broker's credentials out, or set FEED=simulator, to watch the "
-            "simulated market."
-        ]
+    fault = (
+        f"FEED: {settings.feed!r} is not available in this release; use simulator, replay or none. "
+        "Leave the broker's credentials out, or set FEED=simulator, to watch the simulated market."
     )
+    raise SettingsError([fault])
 
 
 def _replay_factory(settings: Settings, history: History, clock: Clock) -> Callable[[], Feed]:

@@ -124,8 +124,8 @@ def _require_free_port(host: str, port: int) -> None:
             probe.bind((host, port))
         except OSError as error:
             msg = (
-                f"Port {port} on {host} cannot be used ({error.strerror}). Another program, perhaps "
-                "another dashboard, has it; stop it or set DASHBOARD_PORT to a free one."
+                f"Port {port} on {host} cannot be used ({error.strerror}). Another program, "
+                "perhaps another dashboard, has it; stop it or set DASHBOARD_PORT to a free one."
             )
             raise DashboardError(msg) from error
 

@@ -117,7 +117,7 @@ class SessionInfo:
     confirmed: bool
     tick_size: int
     lot_size: int
-    origin: BarOrigin = BarOrigin(interval_s=60)
+    origin: BarOrigin = field(default=BarOrigin(interval_s=60))
     level_size: int = 0
     label: str = ""
 
@@ -171,7 +171,7 @@ class History(Protocol):
         *,
         after_version: int = -1,
     ) -> Bars:
-        """Closed base bars of the sessions (both inclusive), changed after a version, with levels."""
+        """Closed base bars of the sessions (both inclusive) changed after a version, with levels."""
 
     def read_trades(
         self,
@@ -186,6 +186,11 @@ class History(Protocol):
 
     def read_gaps(self, symbol: str, session_ns: int) -> list[Gap]:
         """Gaps of one session in time order."""
+
+    def read_volume_by_rule(
+        self, symbol: str, first_session_ns: int | None, last_session_ns: int | None
+    ) -> tuple[int, ...]:
+        """Volume of the sessions' stored trades by `SideRule`, size units; zeros without trades."""
 
     def has_trades(self, symbol: str, session_ns: int) -> bool:
         """Whether the session's raw trades are stored (else only its base bars)."""

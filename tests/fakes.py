@@ -17,7 +17,7 @@ from dashboard.domain.calendar import Calendar, calendar_24x7
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import FeedMode, FeedStatus, LiveState
 from dashboard.domain.quote import Gap
-from dashboard.domain.trade import Trades
+from dashboard.domain.trade import SideRule, Trades
 from dashboard.errors import InstrumentUnknownError, StoreError
 from dashboard.ports import FeedEvent, IngestBatch, ResumePoint, SessionInfo
 
@@ -221,6 +221,12 @@ class FakeHistory:
         calendar = self.store.calendar(symbol)
         gaps = sorted(self.store.gaps.get(symbol, ()), key=lambda gap: gap.start_ns)
         return [gap for gap in gaps if calendar.session_at(gap.end_ns).open_ns == session_ns]
+
+    def read_volume_by_rule(
+        self, symbol: str, first_session_ns: int | None, last_session_ns: int | None
+    ) -> tuple[int, ...]:
+        trades = self.read_trades(symbol, first_session_ns, last_session_ns)
+        return tuple(int(trades.size[trades.rule == rule].sum()) for rule in SideRule)
 
     def has_trades(self, symbol: str, session_ns: int) -> bool:
         return len(self.read_trades(symbol, session_ns, session_ns)) > 0

@@ -32,7 +32,9 @@ class Snapshot:
         previous_levels: Level volumes (L,) of the session before the anchor, at this level size,
             empty when there is none: the default imbalance minimum is their 60th percentile.
         previous_close: Close of the session before the newest one, price units; None if unknown.
-        sides_estimated: Sides were inferred from snapshots.
+        sides_estimated: A rule, not the source, decided sides; "bid" and "ask" are estimates.
+        by_rule: Volume by `SideRule`, size units: of the newest session when live, of all sessions
+            of the view in history; all zeros where the source tells no single trades.
     """
 
     instrument: Instrument
@@ -49,3 +51,4 @@ class Snapshot:
     previous_levels: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     previous_close: int | None = None
     sides_estimated: bool = False
+    by_rule: tuple[int, ...] = ()

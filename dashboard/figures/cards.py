@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.domain.provenance import Provenance
 from dashboard.domain.quote import Quote
 from dashboard.domain.trade import SideRule
 from dashboard.figures.frame import ViewFrame
@@ -252,18 +251,18 @@ _SIDE_WORDS = {
 
 def _sides(frame: ViewFrame) -> list[Part]:
     """Return how the sides were decided: coverage by rule, never a claim of accuracy."""
-    if not frame.snapshot.sides_estimated:
+    snapshot = frame.snapshot
+    if not snapshot.sides_estimated:
         return [Part("Sides", "as traded")]
-    live = frame.snapshot.live
-    if live is None or not sum(live.provenance.by_rule):
-        return [Part("Sides", "estimated from snapshots", "warn")]
-    shares = [f"{word} {_share(live.provenance, rules)}" for word, rules in _SIDE_WORDS.items()]
-    return [Part("Sides estimated from snapshots:", " ".join(shares))]
-
-
-def _share(provenance: Provenance, rules: Sequence[SideRule]) -> str:
-    """Return the share of all volume that some rules decided."""
-    return percent(100 * sum(provenance.share(rule) for rule in rules)).lstrip("+")
+    name = "Sides estimated from snapshots:" if snapshot.live is not None else "Sides estimated:"
+    total = sum(snapshot.by_rule)
+    if not total:
+        return [Part("Sides", "estimated, by a rule that is not stored", "warn")]
+    shares = [
+        f"{word} {percent(100 * sum(snapshot.by_rule[rule] for rule in rules) / total).lstrip('+')}"
+        for word, rules in _SIDE_WORDS.items()
+    ]
+    return [Part(name, " ".join(shares))]
 
 
 def _quality(frame: ViewFrame) -> list[Part]:

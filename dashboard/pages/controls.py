@@ -205,9 +205,9 @@ def _typed(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def segmented(identity: object, words: Mapping[str, str], value: str | None, label: str) -> Any:  # noqa: ANN401
+def segmented(identity: object, words: Mapping[str, str], value: str | None, label: str) -> Any:  # noqa: ANN401 - a component
     """Return Bootstrap's radio button group: one choice of a few, always visible."""
-    return dbc.RadioItems(
+    buttons = dbc.RadioItems(
         id=identity,
         options=[{"label": text, "value": word} for word, text in words.items()],
         value=value,
@@ -216,3 +216,4 @@ def segmented(identity: object, words: Mapping[str, str], value: str | None, lab
         labelClassName="btn btn-sm",
         labelCheckedClassName="active",
     )
+    return html.Div(buttons, role="group", **{"aria-label": label})

@@ -1,4 +1,4 @@
-"""The series of a process: shared by all its viewers, bounded in bytes, void when the store changes.
+"""The series of a process: shared by its viewers, bounded in bytes, void when the store changes.
 
 `snapshot` is the one way to the bars of a view, for the live page, the history page, the API and
 exports alike.
@@ -47,6 +47,7 @@ class _Entry:
     calendar: Calendar
     previous_levels: NDArray[np.int64]
     previous_close: dict[int, int | None] = field(default_factory=dict)
+    by_rule: tuple[int, ...] | None = None
     lock: threading.Lock = field(default_factory=threading.Lock)
     bytes: int = 0
 
@@ -135,6 +136,7 @@ class SeriesCache:
             entry.series.refresh(live)
             bars, is_open = entry.series.bars, entry.series.is_open
             close = self._previous_close(entry, key, bars)
+            by_rule = self._volume_by_rule(entry, key, live)
         self._account(key, entry, bars)
         status = self._board.read_status() if key.last_session is None else None
         newest = int(bars.version.max(initial=0))
@@ -153,8 +155,20 @@ class SeriesCache:
             is_open=is_open,
             previous_levels=entry.previous_levels,
             previous_close=close,
-            sides_estimated=_estimated(live),
+            sides_estimated=_is_estimated(by_rule, bars),
+            by_rule=by_rule,
         )
+
+    def _volume_by_rule(
+        self, entry: _Entry, key: SeriesKey, live: LiveState | None
+    ) -> tuple[int, ...]:
+        """Return how sides were decided; stored sessions are asked once per cached series."""
+        if live is not None:
+            return live.provenance.by_rule
+        if entry.by_rule is None:
+            first = key.first_session or None
+            entry.by_rule = self._history.read_volume_by_rule(key.symbol, first, key.last_session)
+        return entry.by_rule
 
     def _entry(self, key: SeriesKey) -> _Entry:
         with self._lock:
@@ -274,6 +288,6 @@ class SeriesCache:
                 total -= self._entries.pop(oldest).bytes
 
 
-def _estimated(live: LiveState | None) -> bool:
+def _is_estimated(by_rule: tuple[int, ...], bars: Bars) -> bool:
     """Sides are estimates wherever a rule other than the source's own flag decided."""
-    return live is not None and sum(live.provenance.by_rule[1:]) > 0
+    return sum(by_rule[1:]) > 0 or not bars.origin.ohlc_exact

@@ -83,13 +83,16 @@ class MinuteSeries:
 
     @property
     def bars(self) -> Bars:
+        """All bars of the range, ascending."""
         return self._bars
 
     @property
     def is_open(self) -> bool:
+        """Whether the last bar still forms."""
         return self._is_open
 
     def refresh(self, live: LiveState | None) -> None:
+        """Take over what the store and the live state hold beyond the last refresh."""
         first, last = self._range
         changed = self._history.read_bars(
             self._symbol, first, last, after_version=self._seen_version
@@ -179,13 +182,16 @@ class TradeSeries:
 
     @property
     def bars(self) -> Bars:
+        """All bars of the range, ascending."""
         return self._bars
 
     @property
     def is_open(self) -> bool:
+        """Whether the last bar still forms."""
         return bool(len(self._bars))
 
     def refresh(self, live: LiveState | None) -> None:
+        """Take over the trades stored since the last refresh."""
         trades = self._history.read_trades(self._symbol, *self._range, after_seq=self._seen_seq)
         if not len(trades):
             return

@@ -147,6 +147,14 @@ class SqliteHistory:
                 db.execute(query, (queries.find_id(db, symbol), session_ns)).fetchone() is not None
             )
 
+    def read_volume_by_rule(
+        self, symbol: str, first_session_ns: int | None, last_session_ns: int | None
+    ) -> tuple[int, ...]:
+        """Return the volume of the sessions' raw trades by `SideRule`, size units."""
+        with self._read() as db:
+            bounds = _bounds(first_session_ns, last_session_ns)
+            return queries.read_volume_by_rule(db, symbol, *bounds)
+
     def open_trades(self, symbol: str) -> Trades:
         """Return stored trades whose minute has no stored bar, in arrival (seq) order."""
         with self._read() as db:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.domain.bars import I64, MINUTE, BarOrigin, Bars
-from dashboard.domain.trade import Trades
+from dashboard.domain.trade import SideRule, Trades
 from dashboard.errors import ViewNotPossibleError
 from dashboard.ports import SessionInfo
 from dashboard.storage.rows import BAR_SELECT, TRADE_SELECT, read_bar_rows, read_trade_rows
@@ -44,6 +44,14 @@ WHERE t.instrument_id = ?1 AND t.seq > ?4 AND t.seq BETWEEN ?5 AND ?6 AND t.sess
   WHERE instrument_id = ?1 AND raw = 1 AND session_ns BETWEEN ?2 AND ?3)
 ORDER BY t.seq LIMIT ?7
 """  # noqa: S608 - likewise
+
+_RULE_QUERY = """
+SELECT t.rule, sum(t.size) FROM trades t
+WHERE t.instrument_id = ?1 AND t.seq BETWEEN ?4 AND ?5 AND t.session_id IN (
+  SELECT id FROM shown_sessions
+  WHERE instrument_id = ?1 AND raw = 1 AND session_ns BETWEEN ?2 AND ?3)
+GROUP BY t.rule
+"""
 
 _SEQ_RANGE = """
 SELECT min(first_seq), max(last_seq) FROM shown_sessions
@@ -94,6 +102,20 @@ def read_trades(
     most = -1 if limit is None else limit
     cursor = db.execute(_TRADE_QUERY, (instrument_id, *bounds, after_seq, low, high, most))
     return read_trade_rows(cursor)
+
+
+def read_volume_by_rule(
+    db: sqlite3.Connection, symbol: str, first_ns: int, last_ns: int
+) -> tuple[int, ...]:
+    """Return the volume of the sessions' raw trades by `SideRule`."""
+    instrument_id = find_id(db, symbol)
+    bounds = (first_ns, last_ns)
+    low, high = db.execute(_SEQ_RANGE, (instrument_id, *bounds)).fetchone()
+    sums = dict.fromkeys(SideRule, 0)
+    if low is not None:
+        rows = db.execute(_RULE_QUERY, (instrument_id, *bounds, low, high))
+        sums |= {SideRule(rule): int(volume) for rule, volume in rows}
+    return tuple(sums.values())
 
 
 def _select_bars(

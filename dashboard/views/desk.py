@@ -102,7 +102,7 @@ class Desk:
                 names = ", ".join(i.symbol for i in known)
                 faults["symbol"] = InputError("symbol", wanted, f"one of {names}").user_text
         given = {name: value for name, value in values.items() if name != "symbol"}
-        settings, found = parse_leniently(given, defaults_for(chosen), chosen)
+        settings, found = parse_leniently(given, self.defaults(chosen), chosen)
         try:
             view = self.resolve(settings, chosen, scope)
         except InputError as error:
@@ -110,6 +110,10 @@ class Desk:
             settings = replace(settings, session="", from_date="", to_date="")
             view = self.resolve(settings, chosen, scope)
         return view, faults | found
+
+    def defaults(self, instrument: Instrument) -> ViewSettings:
+        """Return how an instrument is first shown here: its own defaults, this machine's beat."""
+        return replace(defaults_for(instrument), beat=self.context.beat_ms)
 
     def open(self, request: BeatRequest) -> View:
         """Return the view that a beat asks for.
@@ -122,7 +126,7 @@ class Desk:
         if not symbol:
             raise InputError("symbol", symbol, "the symbol of a stored instrument")
         instrument = self.series.instrument(symbol)
-        settings = ViewSettings.parse(request.values, defaults_for(instrument))
+        settings = ViewSettings.parse(request.values, self.defaults(instrument))
         return self.resolve(
             settings,
             instrument,

@@ -157,9 +157,8 @@ def test_the_status_line_of_a_live_estimated_session() -> None:
     rules = [0] * len(SideRule)
     rules[SideRule.QUOTE], rules[SideRule.TICK0], rules[SideRule.UNKNOWN] = 978, 19, 3
     live = live_of(bars, quote=QUOTE, provenance=Provenance(tuple(rules)))
-    parts = status_parts(
-        frame_of(bars, live=live, sides_estimated=True), PLAIN, OPEN + 5 * 10**9 + 300_000_000
-    )
+    frame = frame_of(bars, live=live, sides_estimated=True, by_rule=tuple(rules))
+    parts = status_parts(frame, PLAIN, OPEN + 5 * 10**9 + 300_000_000)
     assert [(p.name, p.value) for p in parts] == [
         ("Session", "00:00–00:00"),
         ("Sides estimated from snapshots:", "quote 97.8 % tick 1.9 % unknown 0.3 %"),
@@ -176,7 +175,14 @@ def test_stored_sides_are_as_traded_or_estimated() -> None:
     stored = frame_of(bars, live=None, status=None, is_open=False)
     assert Part("Sides", "as traded") in status_parts(stored, PLAIN, OPEN)
     guessed = frame_of(bars, live=None, status=None, is_open=False, sides_estimated=True)
-    assert Part("Sides", "estimated from snapshots", "warn") in status_parts(guessed, PLAIN, OPEN)
+    sentence = "estimated, by a rule that is not stored"
+    assert Part("Sides", sentence, "warn") in status_parts(guessed, PLAIN, OPEN)
+    by_tick = tuple(8 if rule is SideRule.TICK else 0 for rule in SideRule)
+    told = frame_of(
+        bars, live=None, status=None, is_open=False, sides_estimated=True, by_rule=by_tick
+    )
+    shares = "quote 0 % tick 100 % unknown 0 %"
+    assert Part("Sides estimated:", shares) in status_parts(told, PLAIN, OPEN)
 
 
 def test_missing_volume_and_odd_lots_are_warnings() -> None:
