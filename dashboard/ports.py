@@ -171,7 +171,7 @@ class History(Protocol):
         *,
         after_version: int = -1,
     ) -> Bars:
-        """Closed base bars of the sessions (both inclusive) changed after a version, with levels."""
+        """Closed base bars of the sessions (both inclusive) changed after a version."""
 
     def read_trades(
         self,
