@@ -10,7 +10,7 @@ Runs in the worker's thread.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -90,7 +90,7 @@ class Pipeline:
         self._status = status
         self._calendar_of = calendar_of
         self._may_write = may_write
-        self._version = 0
+        self._version = self._shown = 0
         self._tracks: dict[str, Track] = {}
         self._rates: dict[str, _Rate] = {}
         self._looked_ns = 0
@@ -147,12 +147,10 @@ class Pipeline:
                 self._on_state(part[0])
             else:
                 self._take(part)
-            self._status.beat()
+            self._beat()
             parts += 1
         self._close_due()
-        if self._status.beat() and self._board.version() < self._version:
-            # The board was lost. Quiet instruments would be missing until their next trade.
-            self._publish_all()
+        self._beat()
         # Also when a feed that has ended answers at once; only a backlog is taken without a pause.
         if parts <= 1:
             spent_s = (self._clock.now_ns() - began_ns) / 1e9
@@ -161,18 +159,18 @@ class Pipeline:
         return len(events)
 
     def _take(self, events: Sequence[FeedEvent]) -> None:
-        """Bring events into store and board, some instruments at a time."""
-        found = list(self._by_symbol(events).items())
-        for first in range(0, len(found), INSTRUMENTS):
-            version, now_ns = self._version + 1, self._clock.now_ns()
-            steps = {}
-            for symbol, own in found[first : first + INSTRUMENTS]:
-                find_closed = partial(self._recorder.closed_bar, symbol)
-                steps[symbol] = advance(self._tracks[symbol], own, version, now_ns, find_closed)
-                self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
-            if not self._commit(steps, version):
-                return
-            self._on_data()
+        """Bring events into store and board."""
+        found = self._by_symbol(events)
+
+        def step(symbol: str, version: int) -> Step:
+            now_ns, own = self._clock.now_ns(), found[symbol]
+            self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
+            find_closed = partial(self._recorder.closed_bar, symbol)
+            return advance(self._tracks[symbol], own, version, now_ns, find_closed)
+
+        self._step_all(list(found), step)
+        if found and self._status.state in {FeedState.STARTING, FeedState.RETRYING}:
+            self._on_state(StateChange(FeedState.LIVE))
 
     def _by_symbol(self, events: Sequence[FeedEvent]) -> Mapping[str, list[TrackEvent]]:
         """Return each instrument's events in order; of a heartbeat alone nothing is published."""
@@ -198,6 +196,15 @@ class Pipeline:
                 step = advance(track, [beat], self._version, self._clock.now_ns(), no_find)
                 self._tracks[symbol] = step.track
 
+    def _step_all(self, symbols: Sequence[str], step: Callable[[str, int], Step | None]) -> None:
+        """Step instruments, some at a time; `step` takes a symbol and the version to be."""
+        for first in range(0, len(symbols), INSTRUMENTS):
+            version = self._version + 1
+            group = {s: step(s, version) for s in symbols[first : first + INSTRUMENTS]}
+            steps = {s: made for s, made in group.items() if made is not None}
+            if steps and not self._commit(steps, version):
+                return
+
     def _commit(self, steps: Mapping[str, Step], version: int) -> bool:
         """Record first, then publish; False when this process may no longer write."""
         batches = [step.batch for step in steps.values() if step.batch is not None]
@@ -210,13 +217,13 @@ class Pipeline:
         return True
 
     def _record(self, batches: Sequence[IngestBatch]) -> bool:
-        for left in reversed(range(RECORD_TRIES)):
-            if not self._may_write():
-                return False
+        tries = RECORD_TRIES
+        while self._may_write():
             try:
                 self._recorder.record(batches)
             except StoreLockedError:
-                if not left:
+                tries -= 1
+                if not tries:
                     raise
                 self._clock.sleep(RETRY_S)
             else:
@@ -233,18 +240,17 @@ class Pipeline:
         if early and not ended:
             return
         self._looked_ns = now_ns
-        version = self._version + 1
-        steps = {
-            symbol: step
-            for symbol, track in self._tracks.items()
-            if (step := close_all(track, version) if ended else close_due(track, version, now_ns))
-        }
-        if steps:
-            self._commit(steps, version)
 
-    def _on_data(self) -> None:
-        if self._status.state in {FeedState.STARTING, FeedState.RETRYING}:
-            self._on_state(StateChange(FeedState.LIVE))
+        def step(symbol: str, version: int) -> Step | None:
+            track = self._tracks[symbol]
+            return close_all(track, version) if ended else close_due(track, version, now_ns)
+
+        self._step_all(list(self._tracks), step)
+
+    def _beat(self) -> None:
+        """Once a second: refresh the status, and the board if it was lost meanwhile."""
+        if self._status.beat() and self._board.version() < self._shown:
+            self._publish_all()
 
     def _on_state(self, event: StateChange) -> None:
         if event.state is FeedState.FINISHED:
@@ -256,18 +262,25 @@ class Pipeline:
     def _publish_all(self) -> None:
         """Show every instrument that has data, with a new version."""
         self._version += 1
-        self._publish(
-            {s: t for s, t in self._tracks.items() if t.quote is not None or t.marks.session_ns}
-        )
+        self._publish(self._tracks)
 
-    def _publish(self, symbols: Mapping[str, object]) -> None:
+    def _publish(self, symbols: Iterable[str]) -> None:
+        """Show instruments; all of them when the board lost what it was given before.
+
+        Without that, quiet instruments would be missing until their next trade.
+        """
+        if self._board.version() < self._shown:
+            symbols = self._tracks
         now_ns = self._clock.now_ns()
-        self._board.publish(
-            [
-                live_state(self._tracks[s], self._version, self._rates[s].per_second(now_ns))
-                for s in symbols
-            ]
-        )
+        states = []
+        for symbol in symbols:
+            track = self._tracks[symbol]
+            if track.quote is not None or track.marks.session_ns:
+                rate = self._rates[symbol].per_second(now_ns)
+                states.append(live_state(track, self._version, rate))
+        self._board.publish(states)
+        if states:
+            self._shown = self._version
 
 
 @dataclass(slots=True)

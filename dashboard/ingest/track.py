@@ -7,6 +7,7 @@ state from the store. No I/O but the reads that are passed in.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -22,6 +23,7 @@ from dashboard.domain.merge import merge
 from dashboard.domain.provenance import Provenance
 from dashboard.domain.quote import Gap, Quote, QuoteArrays
 from dashboard.domain.trade import Trades
+from dashboard.errors import CorruptStoreError
 from dashboard.ingest.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
 from dashboard.ingest.minutes import FindClosed, is_due, place, split_due
 from dashboard.ports import (
@@ -43,6 +45,8 @@ __all__ = [
     "live_state",
     "restore",
 ]
+
+log = logging.getLogger(__name__)
 
 TrackEvent = TradesEvent | QuotesEvent | Quote | Gap | Heartbeat
 BASE_ORIGIN = BarOrigin(interval_s=MINUTE.size)
@@ -113,19 +117,20 @@ def restore(
         infers: Whether the feed sends quotes to infer trades from.
         version: What the rebuilt open minutes get: their true one is not stored.
 
-    Raises:
-        CorruptStoreError: The stored state does not read back.
+    A stored state that does not read back (of a later release, perhaps) costs the session's
+    counters and makes the next packet a baseline; trades and minutes do not depend on it.
     """
     symbol = instrument.symbol
     stored = recorder.ingest_state(symbol)
-    marks, saved = decode_checkpoint(stored) if stored else (Checkpoint(), b"")
-    inference = None
-    if infers:
-        inference = (
-            aggressor.decode_state(saved, calendar)
-            if saved
-            else aggressor.InferenceState(symbol, calendar)
-        )
+    marks, saved = Checkpoint(), b""
+    inference = aggressor.InferenceState(symbol, calendar) if infers else None
+    try:
+        if stored:
+            marks, saved = decode_checkpoint(stored)
+        if infers and saved:
+            inference = aggressor.decode_state(saved, calendar)
+    except CorruptStoreError as error:
+        log.warning("%s: %s", symbol, error)
     open_bars = _fragments(
         instrument, calendar, recorder.open_trades(symbol), marks.open_gaps, version
     )
@@ -200,13 +205,16 @@ def close_all(track: Track, version: int) -> Step | None:
 
 def live_state(track: Track, version: int, updates_per_s: float) -> LiveState:
     """Return what the board shows of an instrument."""
-    marks = track.marks
+    marks, session_ns = track.marks, track.marks.session_ns
+    if not session_ns and track.quote is not None:
+        # Nothing traded yet: the session is that of the book.
+        session_ns = track.calendar.session_at(track.quote.event_ns).open_ns
     return LiveState(
         symbol=track.instrument.symbol,
         version=version,
         trade_seq=track.seq,
         receive_ns=marks.receive_ns,
-        session_ns=marks.session_ns,
+        session_ns=session_ns,
         open_bars=track.open_bars,
         quote=track.quote,
         last_price=marks.last_price,

@@ -483,12 +483,49 @@ def test_a_change_of_the_book_is_published_without_a_transaction() -> None:
     assert rig.state().quote == packet(3, 3, 2_490_000, 1_075, spread=20)
 
 
+def test_before_the_first_trade_the_session_is_that_of_the_book() -> None:
+    rig = Rig(estimated=True)
+    rig.play([packet(1, 1, 2_490_000, 1_000)])
+    assert rig.state().session_ns == START // DAY * DAY
+    assert (rig.state().trade_seq, rig.state().last_price) == (0, 0)
+
+
+def test_a_stored_state_that_does_not_read_back_costs_the_counters_only(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    rig = Rig(estimated=True)
+    quotes = [packet(i, i, 2_490_000, 1_000 + 75 * i) for i in range(1, 5)]
+    rig.play(quotes[:3])
+    checkpoint, _ = rig.store.states[SYMBOL].split(b"\n")
+    for broken in (b"of a later release", checkpoint + b"\nof a later release"):
+        rig.store.states[SYMBOL] = broken
+        rig.begin()
+        assert rig.state().open_bars.trades.tolist() == [2]
+    assert caplog.text.count("does not decode") == 2
+    # The next packet is a baseline: nothing is doubled, at worst an update is missed.
+    rig.play(quotes[3:], [packet(5, 5, 2_490_000, 1_400)])
+    assert rig.state().open_bars.volume.tolist() == [150 + 100]
+    assert rig.state().totals.volume == 150 + 100
+
+
 def test_the_book_of_a_true_trade_feed_is_shown_and_infers_nothing() -> None:
     rig = Rig()
     rig.play([packet(1, 1, 2_490_000, 1_000), one(2), packet(2, 3, 2_490_000, 9_000)])
     assert rig.state().totals.volume == 75
     assert rig.state().quote == packet(2, 3, 2_490_000, 9_000)
     assert rig.store.resumes[SYMBOL].event_ns == START + 2 * SECOND
+    many = [packet(i, i, 2_490_000, 1_000 * i) for i in range(3, 9)]
+    rig.play(
+        many, [QuotesEvent(SYMBOL, QuoteArrays.of(many)), QuotesEvent(SYMBOL, QuoteArrays.of([]))]
+    )
+    assert rig.state().quote == many[-1]
+    assert rig.state().totals.volume == 75
+
+
+def test_heartbeats_mean_nothing_to_a_true_trade_feed() -> None:
+    rig = Rig()
+    rig.play([one(1)], [Heartbeat(START), one(2), Heartbeat(START)], [Heartbeat(START)])
+    assert rig.state().totals.trades == 2
 
 
 # ------------------------------------------------------------------------------ the board
@@ -539,6 +576,17 @@ def test_a_board_lost_at_run_time_is_filled_again_within_a_second() -> None:
     for _ in range(30):
         pipeline.cycle()
     assert rig.state().version == version + 1
+
+
+def test_a_board_lost_under_a_busy_feed_gets_its_quiet_instruments_back() -> None:
+    rig = Rig()
+    quiet = trades_event(one(1).trades, BANK.symbol)
+    pipeline = rig.play([one(1), quiet], instruments=(NIFTY, BANK))
+    rig.board.lose()
+    rig.feed.script.append([one(2)])
+    pipeline.cycle()
+    assert rig.state(BANK.symbol).trade_seq == 1
+    assert rig.state().trade_seq == 2
 
 
 def test_the_heart_beats_each_second_and_leaves_the_version_alone() -> None:
