@@ -59,7 +59,7 @@
         this.source = source;
         this.reset();
       }
-      if (this.active) this.move(before === null || before.live !== head.live);
+      if (this.active) this.move(before === null || edgeOf(before) !== edgeOf(head));
     }
 
     /** The graph stands, or stands again. */
@@ -129,8 +129,8 @@
     move(anew) {
       const axes = of.readAxes(this.layer.gd);
       const { head } = this.layer.book;
-      if (!axes || !head || head.live === null || !this.layer.matches()) return;
-      const x = anew || !this.own.xaxis ? liveRange(axes, head.live, this.span) : this.own.xaxis;
+      if (!axes || !head || !head.total || !this.layer.matches()) return;
+      const x = anew || !this.own.xaxis ? liveRange(axes, edgeOf(head), this.span) : this.own.xaxis;
       this.set({ xaxis: x, ...this.fits(axes, x) });
     }
 
@@ -176,10 +176,15 @@
     }
   }
 
+  /** @param {Object<string, any>} head @returns {number} Position that is followed: the forming bar, of stored bars the last. */
+  function edgeOf(head) {
+    return head.live === null ? head.total - 1 : head.live;
+  }
+
   /**
    * The x range that shows the newest bars with room to the right.
    *
-   * @param {Axes} axes @param {number} live  Position of the forming bar.
+   * @param {Axes} axes @param {number} live  Position of the forming bar, or of the last one.
    * @param {number|null} span  Positions to show; null: as many as fit with their numbers.
    * @returns {[number, number]}
    */

@@ -82,7 +82,7 @@
         gd.on(name, act);
         this.cleanups.push(() => gd.removeListener && gd.removeListener(name, act));
       };
-      plotly('plotly_afterplot', all);
+      plotly('plotly_afterplot', () => { this.onPlot(); all(); });
       plotly('plotly_relayouting', () => { this.follow.onDrag(); all(); });
       this.onRelayout = (/** @type {any} */ event) => { this.follow.onRelayout(event || {}); all(); };
       plotly('plotly_relayout', this.onRelayout);
@@ -101,7 +101,20 @@
       this.cleanups.push(() => sizes.disconnect());
       this.watchDpr();
       this.follow.onAttach();
+      this.onMoved();
       all();
+    }
+
+    /** Plotly has drawn: when it has taken over another size, as many bars as now fit are shown. */
+    onPlot() {
+      const { width, height } = this.gd._fullLayout;
+      const size = `${width} ${height}`;
+      if (size === this.size) return;
+      const first = !this.size;
+      this.size = size;
+      if (first) return;
+      this.follow.onResize();
+      this.onMoved();
     }
 
     /** Repaint when the page moves to a screen of another density, or is zoomed. */

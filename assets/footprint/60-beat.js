@@ -54,6 +54,7 @@
       this.notBefore = 0;
       this.answeredAt = Date.now();
       this.requests = 0;
+      this.late = false; // a question was put off
       this.live = true;
       this.onVisible = () => { if (!document.hidden && this.live) this.ask(); };
       document.addEventListener('visibilitychange', this.onVisible);
@@ -94,14 +95,22 @@
     onNeed() {
       this.measure = null;
       const visible = this.layer.visible();
-      if (visible && this.viewText && !this.layer.book.covers(visible[0], visible[1])) this.ask();
+      if (!visible || !this.viewText) return;
+      if (this.measures || !this.layer.book.covers(visible[0], visible[1])) this.ask();
+    }
+
+    /** @returns {boolean} Stored bars at an auto level: no interval asks what the view needs now. */
+    get measures() {
+      return !this.live && this.view.level === 'auto';
     }
 
     /** Ask, unless it is not the time. */
     ask() {
+      if (this.inFlight) this.late = !this.live; // no interval asks again for stored bars
       if (document.hidden || this.inFlight || Date.now() < this.notBefore) return;
       const request = new AbortController();
       this.inFlight = request;
+      this.late = false;
       this.requests += 1;
       const timer = setTimeout(() => request.abort('timeout'), this.layer.options.timeout || TIMEOUT_MS);
       const endpoint = this.layer.options.endpoint || (this.live ? '/api/v1/live' : '/api/v1/bars');
@@ -110,7 +119,9 @@
         .catch((error) => this.onFailure(error, request))
         .finally(() => {
           clearTimeout(timer);
-          if (this.inFlight === request) this.inFlight = null;
+          if (this.inFlight !== request) return;
+          this.inFlight = null;
+          if (this.late) this.ask();
         });
     }
 
@@ -139,6 +150,7 @@
     addMeasure(query) {
       const axes = of.readAxes(this.layer.gd);
       const { head } = this.layer.book;
+      if (!head) this.late = !this.live; // the first answer brings what is measured
       if (!axes || !head) return;
       const { y } = axes.price;
       if (!this.measure || this.layer.follow.active) {

@@ -224,6 +224,8 @@ def session_choices(sessions: Sequence[SessionInfo], calendar: Calendar) -> list
 def _query(view: View, frame: ViewFrame) -> dict[str, str]:
     """Return the beat's parameters: the settings, and what keeps positions where they are."""
     query = view.settings.to_query()
+    # Named also where it is the default: at an auto level the layer adds what it measured.
+    query["level"] = view.settings.level
     if view.scope == "live":
         query["anchor"] = str(frame.snapshot.anchor_session_ns)
     return query
