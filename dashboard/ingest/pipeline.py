@@ -9,20 +9,18 @@ Runs in the worker's thread.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.livestate import FeedMode, FeedState
-from dashboard.domain.quote import Quote
 from dashboard.errors import FeedError, StoreLockedError
+from dashboard.ingest.batching import Rate, in_parts, size_of
+from dashboard.ingest.reader import TrackEvent
 from dashboard.ingest.status import StatusReporter
 from dashboard.ingest.track import (
     Step,
     Track,
-    TrackEvent,
     advance,
     close_all,
     close_due,
@@ -36,10 +34,8 @@ from dashboard.ports import (
     FeedEvent,
     Heartbeat,
     IngestBatch,
-    QuotesEvent,
     Recorder,
     StateChange,
-    TradesEvent,
 )
 
 __all__ = ["VERSION_JUMP", "Pipeline"]
@@ -57,7 +53,6 @@ RECORD_TRIES = 3
 RETRY_S = 0.1
 VERSION_JUMP = 1_000_000
 """Versions that a lost board may have shown beyond the store's last (book changes only)."""
-RATE_S = 10
 
 
 class Pipeline:
@@ -92,7 +87,7 @@ class Pipeline:
         self._may_write = may_write
         self._version = self._shown = 0
         self._tracks: dict[str, Track] = {}
-        self._rates: dict[str, _Rate] = {}
+        self._rates: dict[str, Rate] = {}
         self._looked_ns = 0
 
     @property
@@ -126,7 +121,7 @@ class Pipeline:
                 infers=self._feed.sides_estimated,
                 version=self._version + 1,
             )
-            self._rates[instrument.symbol] = _Rate()
+            self._rates[instrument.symbol] = Rate()
         self._publish_all()
         self._feed.start({symbol: track.resume for symbol, track in self._tracks.items()})
 
@@ -140,15 +135,18 @@ class Pipeline:
         began_ns = self._clock.now_ns()
         events = self._feed.poll(POLL_S)
         parts = 0
-        for part in _in_parts(events, CHUNK):
+        for part in in_parts(events, CHUNK):
             if not self._may_write():
-                return 0
+                break
+            self._beat()
             if isinstance(part[0], StateChange):
                 self._on_state(part[0])
             else:
                 self._take(part)
-            self._beat()
             parts += 1
+        if not self._may_write():
+            # Also the status is another process's to tell by now.
+            return 0
         self._close_due()
         self._beat()
         # Also when a feed that has ended answers at once; only a backlog is taken without a pause.
@@ -164,12 +162,12 @@ class Pipeline:
 
         def step(symbol: str, version: int) -> Step:
             now_ns, own = self._clock.now_ns(), found[symbol]
-            self._rates[symbol].count(sum(map(_size_of, own)), now_ns)
+            self._rates[symbol].count(sum(map(size_of, own)), now_ns)
             find_closed = partial(self._recorder.closed_bar, symbol)
             return advance(self._tracks[symbol], own, version, now_ns, find_closed)
 
-        self._step_all(list(found), step)
-        if found and self._status.state in {FeedState.STARTING, FeedState.RETRYING}:
+        told = self._step_all(list(found), step)
+        if told and found and self._status.state in {FeedState.STARTING, FeedState.RETRYING}:
             self._on_state(StateChange(FeedState.LIVE))
 
     def _by_symbol(self, events: Sequence[FeedEvent]) -> Mapping[str, list[TrackEvent]]:
@@ -196,14 +194,18 @@ class Pipeline:
                 step = advance(track, [beat], self._version, self._clock.now_ns(), no_find)
                 self._tracks[symbol] = step.track
 
-    def _step_all(self, symbols: Sequence[str], step: Callable[[str, int], Step | None]) -> None:
-        """Step instruments, some at a time; `step` takes a symbol and the version to be."""
+    def _step_all(self, symbols: Sequence[str], step: Callable[[str, int], Step | None]) -> bool:
+        """Step instruments, some at a time; `step` takes a symbol and the version to be.
+
+        False when this process may no longer write.
+        """
         for first in range(0, len(symbols), INSTRUMENTS):
             version = self._version + 1
             group = {s: step(s, version) for s in symbols[first : first + INSTRUMENTS]}
             steps = {s: made for s, made in group.items() if made is not None}
             if steps and not self._commit(steps, version):
-                return
+                return False
+        return True
 
     def _commit(self, steps: Mapping[str, Step], version: int) -> bool:
         """Record first, then publish; False when this process may no longer write."""
@@ -283,79 +285,6 @@ class Pipeline:
             self._shown = self._version
 
 
-@dataclass(slots=True)
-class _Rate:
-    """Updates in each of the last seconds."""
-
-    seconds: deque[tuple[int, int]] = field(default_factory=deque)
-
-    def count(self, updates: int, now_ns: int) -> None:
-        """Add updates that came now."""
-        second = now_ns // 1_000_000_000
-        if self.seconds and second < self.seconds[-1][0]:
-            self.seconds.clear()  # the clock was set back
-        if self.seconds and self.seconds[-1][0] == second:
-            updates += self.seconds.pop()[1]
-        self.seconds.append((second, updates))
-        while self.seconds[0][0] <= second - RATE_S:
-            self.seconds.popleft()
-
-    def per_second(self, now_ns: int) -> float:
-        """Return the mean of the last ten seconds (of fewer just after the first update)."""
-        second = now_ns // 1_000_000_000
-        recent = [entry for entry in self.seconds if 0 <= second - entry[0] < RATE_S]
-        if not recent:
-            return 0.0
-        return sum(count for _, count in recent) / (second - recent[0][0] + 1)
-
-
 def _first_version(on_board: int, stored: int) -> int:
     """Return the version to go on from: never one that a reader may have seen already."""
     return stored + VERSION_JUMP if stored and not on_board else max(on_board, stored)
-
-
-def _in_parts(events: Sequence[FeedEvent], limit: int) -> Iterator[list[FeedEvent]]:
-    """Cut events into parts of at most `limit` trades and packets; a change of state stands alone.
-
-    Order is kept, so "preparing", the past, "live" is shown in that order also out of one poll.
-    """
-    part: list[FeedEvent] = []
-    room = limit
-    for event in events:
-        if isinstance(event, StateChange):
-            if part:
-                yield part
-            yield [event]
-            part, room = [], limit
-            continue
-        rest = event
-        while (size := _size_of(rest)) > room:
-            if room and isinstance(rest, TradesEvent | QuotesEvent):
-                head, rest = _cut(rest, room)
-                part.append(head)
-            yield part
-            part, room = [], limit
-        part.append(rest)
-        room -= size
-    if part:
-        yield part
-
-
-def _cut(
-    event: TradesEvent | QuotesEvent, at: int
-) -> tuple[TradesEvent | QuotesEvent, TradesEvent | QuotesEvent]:
-    """Cut a batch in two; the whole newest packet stays with the second part."""
-    if isinstance(event, TradesEvent):
-        first, second = event.trades.take(slice(at)), event.trades.take(slice(at, None))
-        return replace(event, trades=first), replace(event, trades=second)
-    head, tail = event.quotes.take(slice(at)), event.quotes.take(slice(at, None))
-    return replace(event, quotes=head, last=None), replace(event, quotes=tail)
-
-
-def _size_of(event: FeedEvent) -> int:
-    """Return the number of trades or packets in an event."""
-    if isinstance(event, TradesEvent):
-        return len(event.trades)
-    if isinstance(event, QuotesEvent):
-        return len(event.quotes)
-    return int(isinstance(event, Quote))

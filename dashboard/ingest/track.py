@@ -21,24 +21,17 @@ from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import LiveState, SessionTotals
 from dashboard.domain.merge import merge
 from dashboard.domain.provenance import Provenance
-from dashboard.domain.quote import Gap, Quote, QuoteArrays
+from dashboard.domain.quote import Gap, Quote
 from dashboard.domain.trade import Trades
 from dashboard.errors import CorruptStoreError
 from dashboard.ingest.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
 from dashboard.ingest.minutes import FindClosed, is_due, place, split_due
-from dashboard.ports import (
-    Heartbeat,
-    IngestBatch,
-    QuotesEvent,
-    Recorder,
-    ResumePoint,
-    TradesEvent,
-)
+from dashboard.ingest.reader import Reader, TrackEvent
+from dashboard.ports import IngestBatch, Recorder, ResumePoint
 
 __all__ = [
     "Step",
     "Track",
-    "TrackEvent",
     "advance",
     "close_all",
     "close_due",
@@ -48,10 +41,7 @@ __all__ = [
 
 log = logging.getLogger(__name__)
 
-TrackEvent = TradesEvent | QuotesEvent | Quote | Gap | Heartbeat
 BASE_ORIGIN = BarOrigin(interval_s=MINUTE.size)
-FEW_QUOTES = 4
-"""Up to so many packets are inferred one by one; setting up whole columns costs more."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -161,7 +151,7 @@ def advance(
         now_ns: The clock.
         find_closed: Reads a stored minute of this instrument.
     """
-    reader = _Reader(track)
+    reader = Reader(track.calendar, track.inference, track.quote, track.resume)
     traded = reader.read(events)
     gaps = reader.gaps
     after = replace(
@@ -246,94 +236,6 @@ def _batch(
         state=encode_checkpoint(after.marks, inference),
         resume=after.resume,
     )
-
-
-class _Reader:
-    """Reads a step's events in arrival order: what traded, what was missed, where inference is."""
-
-    def __init__(self, track: Track) -> None:
-        self.inference = track.inference
-        self.quote = track.quote
-        self.resume = track.resume
-        self.gaps: list[Gap] = []
-        self.latest_ns: int | None = None
-        self._calendar = track.calendar
-        self._parts: list[Trades] = []
-        self._run: list[Quote] = []
-
-    def read(self, events: Sequence[TrackEvent]) -> Trades:
-        """Take the events over and return the trades among them."""
-        for event in events:
-            if isinstance(event, Quote):
-                self._run.append(event)
-                continue
-            self._end_run()
-            if isinstance(event, TradesEvent):
-                self._on_trades(event.trades)
-            elif isinstance(event, QuotesEvent):
-                self.quote = event.last or self.quote
-                self._on_packets(event.quotes)
-            elif isinstance(event, Gap):
-                self._on_gap(event)
-            elif self.inference is not None:
-                self.inference = aggressor.note_alive(self.inference, event.receive_ns)
-        self._end_run()
-        return self._parts[0] if len(self._parts) == 1 else Trades.concat(self._parts)
-
-    def _end_run(self) -> None:
-        """Infer what single packets that followed each other say."""
-        run, self._run = self._run, []
-        if not run:
-            return
-        self.quote = run[-1]
-        if len(run) > FEW_QUOTES:
-            self._on_packets(QuoteArrays.of(run))
-            return
-        self._hear(run[-1].event_ns)
-        if self.inference is None:
-            return
-        for quote in run:
-            self.inference, found = aggressor.infer(self.inference, quote)
-            if isinstance(found, Gap):
-                self.gaps.append(found)
-            elif found is not None:
-                self._parts.append(found)
-        self._go_on_after(run[-1].source_seq, run[-1].event_ns, self.inference.session_ns)
-
-    def _on_packets(self, quotes: QuoteArrays) -> None:
-        if not len(quotes):
-            return
-        event_ns = int(quotes.event_ns[-1])
-        self._hear(event_ns)
-        if self.inference is None:
-            return
-        self.inference, trades, gaps = aggressor.infer_many(self.inference, quotes)
-        self._parts.append(trades)
-        self.gaps += gaps
-        self._go_on_after(int(quotes.source_seq[-1]), event_ns, self.inference.session_ns)
-
-    def _on_trades(self, trades: Trades) -> None:
-        if not len(trades):
-            return
-        self._parts.append(trades)
-        event_ns = int(trades.event_ns[-1])
-        self._hear(event_ns)
-        session_ns = int(self._calendar.session_open(trades.event_ns[-1:])[0])
-        self._go_on_after(int(trades.source_seq[-1]), event_ns, session_ns)
-
-    def _on_gap(self, gap: Gap) -> None:
-        if self.inference is None:
-            self.gaps.append(gap)
-            self._hear(gap.end_ns)
-        else:
-            # The next packet's counter says whether anything was missed, and how much.
-            self.inference = aggressor.mark_gap(self.inference, gap.cause)
-
-    def _hear(self, event_ns: int) -> None:
-        self.latest_ns = event_ns if self.latest_ns is None else max(self.latest_ns, event_ns)
-
-    def _go_on_after(self, source_seq: int, event_ns: int, session_ns: int) -> None:
-        self.resume = ResumePoint(source_seq, event_ns, session_ns)
 
 
 def _fragments(

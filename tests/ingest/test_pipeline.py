@@ -234,20 +234,23 @@ def test_a_store_that_stays_locked_is_given_up_after_a_few_tries() -> None:
     assert not rig.board.publishes
 
 
-def test_a_process_that_may_no_longer_write_neither_records_nor_publishes() -> None:
+@pytest.mark.parametrize("asked", range(3))
+def test_a_process_that_may_no_longer_write_tells_nothing(asked: int) -> None:
     rig = Rig()
     rig.begin()
-    for allowed in ([False], [True, False]):
-        answers = iter(allowed)
-        feed = FakeFeed([NIFTY], [[one(1)]])
-        pipeline = Pipeline(
-            feed, rig.recorder, rig.board, rig.clock, rig.status, rig.store.calendar,
-            may_write=answers.__next__,
-        )  # fmt: skip
-        pipeline.start()
-        pipeline.cycle()
-    assert not rig.store.trades
-    assert not rig.board.states
+    told = len(rig.board.statuses)
+    answers = [True] * asked + [False] * 9
+    pipeline = Pipeline(
+        FakeFeed([NIFTY], [[one(1)]]), rig.recorder, rig.board, rig.clock, rig.status,
+        rig.store.calendar, may_write=iter(answers).__next__,
+    )  # fmt: skip
+    pipeline.start()
+    rig.clock.advance(5)
+    pipeline.cycle()
+    assert bool(rig.store.trades) == (asked == 2)
+    assert bool(rig.board.states) == (asked == 2)
+    # Only who wrote says that the feed lives.
+    assert (len(rig.board.statuses) > told) == (asked == 2)
 
 
 def test_a_feed_that_fails_is_the_supervisors_matter() -> None:
