@@ -117,7 +117,9 @@ class SqliteHistory:
         after_seq: int = 0,
         limit: int | None = None,
     ) -> Trades:
-        """Return raw trades of the sessions in arrival (seq) order.
+        """Return raw trades of the sessions: sessions by time, in them by arrival (seq).
+
+        A trade that came late, after a later session had begun, stands where it arrived.
 
         Args:
             symbol: The instrument; an unknown one has no trades.

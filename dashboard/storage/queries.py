@@ -53,9 +53,10 @@ WHERE t.instrument_id = ?1 AND t.seq BETWEEN ?4 AND ?5 AND t.session_id IN (
 GROUP BY t.rule
 """
 
-_SEQ_RANGE = """
-SELECT min(first_seq), max(last_seq) FROM shown_sessions
+_SEQ_RANGES = """
+SELECT session_ns, first_seq, last_seq FROM shown_sessions
 WHERE instrument_id = ? AND raw = 1 AND session_ns BETWEEN ? AND ?
+ORDER BY session_ns
 """
 
 # A second form, because the index on the ordinal serves no "ordinal or any".
@@ -92,16 +93,20 @@ def read_trades(
     after_seq: int,
     limit: int | None,
 ) -> Trades:
-    """Return raw trades of the sessions first..last after a number, in seq order."""
+    """Return raw trades of the sessions first..last after a number.
+
+    In seq order, which is the order of arrival. Where a session was imported after a later one, the
+    earlier session still comes first: its numbers say when it was imported, not when it traded.
+    """
     instrument_id = find_id(db, symbol)
-    bounds = (first_ns, last_ns)
-    # The numbers of a session's trades lie close together, so their range is the index.
-    low, high = db.execute(_SEQ_RANGE, (instrument_id, *bounds)).fetchone()
-    if low is None:
-        return Trades.empty()
-    most = -1 if limit is None else limit
-    cursor = db.execute(_TRADE_QUERY, (instrument_id, *bounds, after_seq, low, high, most))
-    return read_trade_rows(cursor)
+    parts = []
+    left = -1 if limit is None else limit
+    for bounds, numbers in _seq_blocks(db, instrument_id, first_ns, last_ns):
+        # The numbers of a session's trades lie close together, so their range is the index.
+        cursor = db.execute(_TRADE_QUERY, (instrument_id, *bounds, after_seq, *numbers, left))
+        parts.append(read_trade_rows(cursor))
+        left -= len(parts[-1]) if limit is not None else 0
+    return Trades.concat(parts) if len(parts) != 1 else parts[0]
 
 
 def read_volume_by_rule(
@@ -109,13 +114,27 @@ def read_volume_by_rule(
 ) -> tuple[int, ...]:
     """Return the volume of the sessions' raw trades by `SideRule`."""
     instrument_id = find_id(db, symbol)
-    bounds = (first_ns, last_ns)
-    low, high = db.execute(_SEQ_RANGE, (instrument_id, *bounds)).fetchone()
     sums = dict.fromkeys(SideRule, 0)
-    if low is not None:
-        rows = db.execute(_RULE_QUERY, (instrument_id, *bounds, low, high))
-        sums |= {SideRule(rule): int(volume) for rule, volume in rows}
+    for bounds, numbers in _seq_blocks(db, instrument_id, first_ns, last_ns):
+        for rule, volume in db.execute(_RULE_QUERY, (instrument_id, *bounds, *numbers)):
+            sums[SideRule(rule)] += int(volume)
     return tuple(sums.values())
+
+
+def _seq_blocks(
+    db: sqlite3.Connection, instrument_id: int, first_ns: int, last_ns: int
+) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Return runs of sessions whose numbers rise with time: their ids' range, their seqs' range."""
+    blocks: list[tuple[tuple[int, int], tuple[int, int]]] = []
+    before = 0
+    for session_ns, first, last in db.execute(_SEQ_RANGES, (instrument_id, first_ns, last_ns)):
+        if blocks and first > before:
+            (start_ns, _), (low, high) = blocks[-1]
+            blocks[-1] = (start_ns, session_ns), (low, max(high, last))
+        else:
+            blocks.append(((session_ns, session_ns), (first, last)))
+        before = first
+    return blocks
 
 
 def _select_bars(

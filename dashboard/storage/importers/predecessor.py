@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,7 @@ def _row_of(file: str, number: int, token: str, time_s: Any, *values: Any) -> _R
                 for level in json.loads(text or "[]", parse_float=Decimal)
             )
         )
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, InvalidOperation) as error:
         reason = f"the bar of {time_s} does not read as OHLC and a footprint ({error})"
         raise ImportFault(file, number, reason) from error
     if any(bid < 0 or ask < 0 for _, bid, ask in levels):

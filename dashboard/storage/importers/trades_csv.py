@@ -163,6 +163,9 @@ def _fit_instrument(tape: Tape, wanted: _Wanted, run: ImportRun) -> tuple[Instru
     """
     known = run.find_instrument(wanted.symbol)
     notes: list[str] = []
+    if known is not None and known.simulated:
+        allowed = f"another symbol: {known.symbol} is simulated, and the two are never mixed"
+        raise InputError("symbol", known.symbol, allowed)
     if known is not None and wanted.calendar not in {None, known.calendar}:
         allowed = f"{known.calendar}, as {known.symbol} is stored, or another symbol"
         raise InputError("calendar", wanted.calendar, allowed)
