@@ -29,6 +29,12 @@
   let told = '';
   let telling = 0;
 
+  /** Width of the plot area: the figure's profile is so many pixels of it. */
+  function plotWidth() {
+    const gd = document.querySelector('#chart .js-plotly-plot');
+    return gd && gd._fullLayout && gd._fullLayout.xaxis ? gd._fullLayout.xaxis._length : 0;
+  }
+
   /** Tell the server what is in view, once it has come to rest. */
   function tellSeen() {
     telling = 0;
@@ -39,6 +45,7 @@
       first: Math.max(0, Math.ceil(low)),
       last: Math.max(0, Math.min(state.total - 1, Math.floor(high))),
       level: state.scale.level,
+      plot_px: Math.round(plotWidth()),
     };
     const text = JSON.stringify(seen);
     if (text === told) return;

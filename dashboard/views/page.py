@@ -14,7 +14,7 @@ from typing import Any
 
 from dashboard.domain.calendar import Calendar
 from dashboard.figures.cards import Card, Part, feed_rows, metric_cards, status_parts
-from dashboard.figures.chart import build_figure, patch_ops
+from dashboard.figures.chart import PLOT_PX, build_figure, patch_ops
 from dashboard.figures.frame import ViewFrame
 from dashboard.figures.labels import date_text, price_text
 from dashboard.figures.payload import mode_of
@@ -26,6 +26,9 @@ from dashboard.views.settings import Change, address, apply_values
 
 PATHS: Mapping[str, str] = {"live": "/", "stored": "/history"}
 """Address of the page of each scope."""
+
+Assignment = tuple[tuple[str | int, ...], Any]
+"""A path into the figure, and what to put there."""
 
 PROFILE_EVERY = 5
 """Pulses (seconds) between two refreshes of the figure's profile while no bar closes."""
@@ -81,7 +84,7 @@ class Refresh:
         minimum_text: The imbalance minimum in force.
     """
 
-    changes: Sequence[tuple[tuple[str | int, ...], Any]]
+    changes: Sequence[Assignment]
     drawn: Mapping[str, Any]
     query: Mapping[str, str]
     options: Mapping[str, Any]
@@ -114,7 +117,7 @@ def open_page(desk: Desk, values: Mapping[str, object], scope: str) -> PageModel
         figure=build_figure(frame, view.settings),
         query=_query(view, frame),
         options=_options(view),
-        drawn=_drawn(view, frame, None, 0),
+        drawn=_drawn(view, frame, (None, PLOT_PX), 0),
         faults=faults,
         notes=desk.context.notes,
         mode=mode_of(frame.snapshot),
@@ -151,9 +154,11 @@ def refresh(
     anchor = int(query["anchor"]) if query.get("anchor") else None
     view = desk.resolve(settings, instrument, scope, current=level, anchor=anchor)
     frame = desk.frame(view)
-    window = _window(seen)
-    wanted = _drawn(view, frame, window, pulse)
-    changes = () if _same(drawn, wanted) else patch_ops(build_figure(frame, settings, window))
+    window, plot_px = _window(seen), _whole(seen, "plot_px") or PLOT_PX
+    wanted = _drawn(view, frame, (window, plot_px), pulse)
+    changes: Sequence[Assignment] = ()
+    if not _same(drawn, wanted):
+        changes = patch_ops(build_figure(frame, settings, window, plot_px=plot_px))
     now = desk.context.clock.now_ns()
     return Refresh(
         changes=changes,
@@ -237,7 +242,7 @@ def _options(view: View) -> dict[str, Any]:
 
 
 def _drawn(
-    view: View, frame: ViewFrame, window: tuple[int, int] | None, pulse: int
+    view: View, frame: ViewFrame, seen: tuple[tuple[int, int] | None, float], pulse: int
 ) -> dict[str, Any]:
     """Return a digest of all that the figure depends on, coarse enough to change seldom.
 
@@ -245,10 +250,18 @@ def _drawn(
     held bars run out; a forming session's profile counts every fifth pulse.
     """
     total = len(frame)
+    window, plot_px = seen
     step = max((window[1] - window[0]) // 2, 1) if window else 1
     place = (window[0] // step, step) if window else None
     forming = pulse // PROFILE_EVERY if frame.snapshot.is_open else 0
-    facts = (sorted(view.settings.to_query().items()), frame.figure, frame.view, total, place)
+    facts = (
+        sorted(view.settings.to_query().items()),
+        frame.figure,
+        frame.view,
+        total,
+        place,
+        round(plot_px),
+    )
     digest = hashlib.blake2b(repr(facts).encode(), digest_size=8).hexdigest()
     return {"of": digest, "level": view.level_size, "profile": forming, "total": total}
 
