@@ -10,8 +10,6 @@ from itertools import chain, count
 
 ROW_PX = 14
 """Height from which a row shows its numbers in full."""
-TIGHT_PX = 11
-"""Height down to which rows are kept: below it the numbers no longer fit."""
 ROOMY_PX = 18
 """Height that a finer row must reach before the ladder moves to it."""
 
@@ -24,9 +22,9 @@ def auto_level_size(
     """Return the smallest level size whose row is at least 14 px high.
 
     Sizes are 1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1000, 2000, 2500, ... ticks. With a
-    `current` size there is hysteresis: it stays while its rows are at least 11 px high and no finer
-    size would give rows of 18 px; so a ladder does not flicker between two sizes while the range
-    of prices breathes.
+    `current` size there is hysteresis: it stays while its rows are at least 14 px high, below which
+    the ladder would lose its numbers, and no finer size would give rows of 18 px; so a ladder does
+    not flicker between two sizes while the range of prices breathes.
 
     Args:
         price_span_units: Prices from the pane's bottom to its top, price units.
@@ -43,7 +41,7 @@ def auto_level_size(
     kept = current if current is not None and current > 0 and current % tick_size == 0 else None
     if price_span_units <= 0 or not pane_px >= 1:
         return kept or tick_size
-    if kept is None or _row_px(kept, price_span_units, pane_px) < TIGHT_PX:
+    if kept is None or _row_px(kept, price_span_units, pane_px) < ROW_PX:
         return _smallest(price_span_units, pane_px, tick_size, ROW_PX)
     return min(kept, _smallest(price_span_units, pane_px, tick_size, ROOMY_PX))
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.domain.level import ROW_PX, TIGHT_PX, auto_level_size, level_sizes
+from dashboard.domain.level import ROW_PX, auto_level_size, level_sizes
 from tests.domain.vectors import V15
 
 QUICK = settings(max_examples=200, deadline=None)
@@ -43,15 +43,15 @@ def test_smallest_size_of_readable_rows(span: int, pane: int, tick: int) -> None
 @given(span=spans, pane=panes, tick=st.integers(1, 100), current=st.integers(-5, 10**6))
 def test_what_was_chosen_stays_chosen(span: int, pane: int, tick: int, current: int) -> None:
     size = auto_level_size(span, pane, tick, current)
-    assert pane * size / span >= TIGHT_PX
+    assert pane * size / span >= ROW_PX
     assert auto_level_size(span, pane, tick, size) == size
 
 
 def test_a_size_stays_while_its_rows_are_legible() -> None:
-    # Rows of 200 in 600 px: 20 px at a span of 6000, 12 px at 10000, 10.9 px at 11000.
-    assert auto_level_size(10_000, 600, 10) == 250
-    assert auto_level_size(10_000, 600, 10, current=200) == 200
-    assert auto_level_size(11_000, 600, 10, current=200) == 500
+    # Rows of 250 in 600 px: 17.6 px at a span of 8500 (200 would have 14.1), 13.6 px at 11000.
+    assert auto_level_size(8_500, 600, 10) == 200
+    assert auto_level_size(8_500, 600, 10, current=250) == 250
+    assert auto_level_size(11_000, 600, 10, current=250) == 500
 
 
 def test_a_finer_size_comes_when_its_rows_are_roomy() -> None:
