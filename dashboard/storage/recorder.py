@@ -28,12 +28,7 @@ from dashboard.ports import IngestBatch, ResumePoint
 from dashboard.storage import cleanup, queries
 from dashboard.storage.calendars import calendar_folder, load_calendar
 from dashboard.storage.connection import connect_writer, reading, writing
-from dashboard.storage.rows import (
-    INSERT_TRADES,
-    UPSERT_BARS,
-    bar_rows,
-    trade_rows,
-)
+from dashboard.storage.rows import UPSERT_BARS, bar_rows, insert_trades
 from dashboard.storage.schema import RawTrades, prepare_store
 from dashboard.storage.tables import (
     StoredInstrument,
@@ -257,7 +252,7 @@ def _insert_trades(db: sqlite3.Connection, known: _Known, trades: Trades) -> Non
     opens = known.calendar.session_open(trades.event_ns)
     ids, index = _session_ids(db, known, opens)
     per_trade: Iterable[int] = repeat(ids[0]) if len(ids) == 1 else [ids[i] for i in index.tolist()]
-    db.executemany(INSERT_TRADES, trade_rows(row_id, per_trade, trades))
+    insert_trades(db, row_id, per_trade, trades)
     for number, session_id in enumerate(ids):
         part = trades if len(ids) == 1 else trades.take(index == number)
         _count_trades(db, session_id, part)

@@ -30,10 +30,9 @@ _BAR_CHUNK = 4_096
 _INSTRUMENT_FIELDS = tuple(f.name for f in fields(Instrument))
 INSTRUMENT_COLUMNS = ", ".join(_INSTRUMENT_FIELDS)
 
-INSERT_TRADES = (
-    f"INSERT INTO trades (instrument_id, session_id, {', '.join(_TRADE_COLUMNS)}) VALUES (?, ?, "  # noqa: S608
-    + ", ".join(f"NULLIF(?, {NO_PRICE})" if c in _QUOTES else "?" for c in _TRADE_COLUMNS)
-    + ")"
+_INSERT_TRADES = (
+    f"INSERT INTO trades (instrument_id, session_id, {', '.join(_TRADE_COLUMNS)}) "  # noqa: S608
+    f"VALUES (?, ?{', ?' * len(_TRADE_COLUMNS)})"
 )
 
 TRADE_SELECT = ", ".join(
@@ -74,12 +73,20 @@ def instrument_row(instrument: Instrument) -> tuple[Any, ...]:
     return astuple(instrument)
 
 
-def trade_rows(
-    instrument_id: int, session_ids: Iterable[int], trades: Trades
-) -> Iterator[tuple[Any, ...]]:
-    """Return the parameters of `INSERT_TRADES`, one tuple per trade."""
-    columns = (getattr(trades, name).tolist() for name in _TRADE_COLUMNS)
-    return zip(repeat(instrument_id), session_ids, *columns, strict=False)
+def insert_trades(
+    db: sqlite3.Connection, instrument_id: int, session_ids: Iterable[int], trades: Trades
+) -> None:
+    """Insert trades; `session_ids` gives the row id of each one's session."""
+    columns: list[list[int | None]] = []
+    for name in _TRADE_COLUMNS:
+        values = getattr(trades, name)
+        column = values.tolist()
+        if name in _QUOTES and (absent := np.flatnonzero(values == NO_PRICE)).size:
+            for row in absent.tolist():
+                column[row] = None
+        columns.append(column)
+    rows = zip(repeat(instrument_id), session_ids, *columns, strict=False)
+    db.executemany(_INSERT_TRADES, rows)
 
 
 def read_trade_rows(cursor: sqlite3.Cursor) -> Trades:

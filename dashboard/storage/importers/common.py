@@ -30,7 +30,7 @@ from dashboard.storage import cleanup
 from dashboard.storage.calendars import calendar_folder, load_calendar
 from dashboard.storage.connection import connect_writer, pause, reading, set_durable, writing
 from dashboard.storage.queries import read_counter
-from dashboard.storage.rows import INSERT_TRADES, UPSERT_BARS, bar_rows, trade_rows
+from dashboard.storage.rows import UPSERT_BARS, bar_rows, insert_trades
 from dashboard.storage.schema import RawTrades, SessionState, import_lock, prepare_store
 from dashboard.storage.tables import (
     StoredInstrument,
@@ -119,6 +119,8 @@ def open_import(path: Path, kind: str, files: Sequence[str]) -> Iterator[ImportR
             msg = f"Another import into {path.name} is running; start this one after it."
             raise StoreLockedError(msg)
         db = connect_writer(path, durable=False)
+        # Pages are copied from the log to the file after 64 MB instead of 8: fewer waits for disk.
+        db.execute("PRAGMA wal_autocheckpoint = 8000")
         try:
             cleanup.drop_unfinished(db, path)
             yield ImportRun(db, path, kind, files)
@@ -225,7 +227,7 @@ class ImportRun:
         for start in range(0, len(trades), _ROWS):
             part = trades.take(slice(start, start + _ROWS))
             with writing(self._db, self._path) as db:
-                db.executemany(INSERT_TRADES, trade_rows(stored.id, repeat(session_id), part))
+                insert_trades(db, stored.id, repeat(session_id), part)
             progress(len(part))
             pause(_PAUSE_S)
         self._write_bars(session_id, _minutes_of(trades, calendar, tick_size))

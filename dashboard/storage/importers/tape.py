@@ -15,12 +15,12 @@ import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.domain.trade import AggressorSide
+from dashboard.domain.trade import NO_PRICE, AggressorSide
 from dashboard.errors import ImportFault, InputError
 from dashboard.storage.importers.fields import (
     MAX_DECIMALS,
@@ -90,7 +90,7 @@ class Tape:
         event_ns: Shape (T,), UTC epoch ns.
         price, size: Shape (T,).
         side: Shape (T,), `AggressorSide`; UNKNOWN where the file gives none.
-        bid, ask: Shape (T,); meaningful where the masks `has_bid`, `has_ask` are True.
+        bid, ask: Shape (T,), `NO_PRICE` where the file gives none.
         source_seq: Shape (T,), the file's ids where they are whole numbers, else 0.
         file: Shape (T,), index into `files`.
         line: Shape (T,), the row's line in its file, 1-based.
@@ -107,8 +107,6 @@ class Tape:
     side: I8
     bid: I64
     ask: I64
-    has_bid: BOOL
-    has_ask: BOOL
     source_seq: I64
     file: NDArray[np.int16]
     line: NDArray[np.int32]
@@ -123,15 +121,30 @@ class Tape:
         return ImportFault(self.files[int(self.file[row])], int(self.line[row]), reason)
 
 
+@dataclass(frozen=True, slots=True)
+class _Numbers:
+    """A checked column of one chunk, as small as it can be kept.
+
+    Attributes:
+        units: Shape (N,), int32 where that holds all values.
+        decimals: Those that some value of the chunk needs.
+        absent: Rows without a value.
+    """
+
+    units: NDArray[Any]
+    decimals: int
+    absent: I64
+
+
 @dataclass(slots=True)
 class _Part:
-    """The good rows of one chunk; decimals still as the chunk needs them."""
+    """The good rows of one chunk."""
 
     file: int
     line: NDArray[np.int32]
     event_ns: I64
-    numbers: dict[str, Decimals]
     side: I8
+    numbers: dict[str, _Numbers]
 
 
 def read_tape(
@@ -351,6 +364,8 @@ def _parse(chunk: _Chunk, layout: _Layout, file: int, skip_bad_rows: bool) -> tu
     }
     event_ns, bad_time = parse_times(columns["time"])
     numbers = {name: parse_decimals(columns[name]) for name in _NUMBERS if name in columns}
+    if "id" in numbers and numbers["id"].bad.any():
+        del numbers["id"]  # ids are a convenience: letters in them are no fault
     side, bad_side = _parse_sides(columns, len(chunk.line))
     size = numbers["size"]
     bad = bad_time | bad_side | (size.units <= 0)
@@ -363,17 +378,19 @@ def _parse(chunk: _Chunk, layout: _Layout, file: int, skip_bad_rows: bool) -> tu
         if not skip_bad_rows:
             reason = _reason(columns, numbers, row, bad_time=bool(bad_time[row]))
             raise ImportFault(layout.name, int(chunk.line[row]), reason)
-    keep = ~bad
-    part = _Part(file, chunk.line, event_ns, numbers, side)
-    return (_select(part, keep) if bad.any() else part), int(bad.sum())
+    keep = ~bad if bad.any() else slice(None)
+    compact = {name: _compact(column, keep) for name, column in numbers.items()}
+    part = _Part(file, chunk.line[keep], event_ns[keep], side[keep], compact)
+    return part, int(bad.sum())
 
 
-def _select(part: _Part, keep: BOOL) -> _Part:
-    numbers = {
-        name: Decimals(n.units[keep], n.decimals, n.absent[keep], n.bad[keep])
-        for name, n in part.numbers.items()
-    }
-    return _Part(part.file, part.line[keep], part.event_ns[keep], numbers, part.side[keep])
+def _compact(column: Decimals, keep: BOOL | slice) -> _Numbers:
+    decimals = column.needed_decimals()
+    units: NDArray[Any] = column.units[keep] // 10 ** (column.decimals - decimals)
+    limits = np.iinfo(np.int32)
+    if units.min(initial=0) >= limits.min and units.max(initial=0) <= limits.max:
+        units = units.astype(np.int32)
+    return _Numbers(units, decimals, np.flatnonzero(column.absent[keep]))
 
 
 def _parse_sides(columns: Mapping[str, Column], rows: int) -> tuple[I8, BOOL]:
@@ -427,28 +444,35 @@ def _number_fault(name: str, text: str) -> str:
 
 
 def _join(names: tuple[str, ...], parts: list[_Part], skipped: int) -> Tape:
+    """Join the parts column by column; each part's own is freed as soon as it is copied."""
     rows = [len(part.line) for part in parts]
+    file = np.repeat(np.array([part.file for part in parts], dtype=np.int16), rows)
+    line = np.concatenate([part.line for part in parts])
+    side = np.concatenate([part.side for part in parts])
+    event_ns = np.concatenate([part.event_ns for part in parts])
+    for part in parts:
+        part.event_ns = part.event_ns[:0]
     price_decimals = _common_decimals(parts, ("price", "bid", "ask"))
     size_decimals = _common_decimals(parts, ("size",))
-    side = np.concatenate([part.side for part in parts])
-    columns: dict[str, I64] = {}
-    masks: dict[str, BOOL] = {}
-    for name, decimals in (
-        ("price", price_decimals), ("size", size_decimals), ("bid", price_decimals),
-        ("ask", price_decimals),
-    ):  # fmt: skip
-        columns[name], masks[name] = _join_numbers(names, parts, name, decimals)
+    source_seq = _join_ids(parts, sum(rows))
+    columns = {
+        name: _join_numbers(names, parts, rows, name, decimals)
+        for name, decimals in (
+            ("price", price_decimals),
+            ("size", size_decimals),
+            ("bid", price_decimals),
+            ("ask", price_decimals),
+        )
+    }
     return Tape(
         files=names,
         price_decimals=price_decimals,
         size_decimals=size_decimals,
-        event_ns=np.concatenate([part.event_ns for part in parts]),
+        event_ns=event_ns,
         side=side,
-        has_bid=masks["bid"],
-        has_ask=masks["ask"],
-        source_seq=_join_ids(parts),
-        file=np.repeat(np.array([part.file for part in parts], dtype=np.int16), rows),
-        line=np.concatenate([part.line for part in parts]),
+        source_seq=source_seq,
+        file=file,
+        line=line,
         sided=bool(side.any()),
         skipped=skipped,
         **columns,
@@ -457,43 +481,39 @@ def _join(names: tuple[str, ...], parts: list[_Part], skipped: int) -> Tape:
 
 def _common_decimals(parts: list[_Part], names: tuple[str, ...]) -> int:
     columns = [part.numbers[name] for part in parts for name in names if name in part.numbers]
-    return max(column.needed_decimals() for column in columns)
+    return max(column.decimals for column in columns)
 
 
 def _join_numbers(
-    names: tuple[str, ...], parts: list[_Part], name: str, decimals: int
-) -> tuple[I64, BOOL]:
-    """Return a column of all parts in one scale, and where it has a value."""
-    units: list[I64] = []
-    present: list[BOOL] = []
-    for part in parts:
-        column = part.numbers.pop(name, None)  # popped: each part is freed as it is joined
-        if column is None:
-            units.append(np.zeros(len(part.line), dtype=np.int64))
-            present.append(np.zeros(len(part.line), dtype=np.bool_))
-            continue
-        if column.decimals > decimals:
-            units.append(column.units // 10 ** (column.decimals - decimals))
-        else:
-            units.append(_scaled_up(names[part.file], part, column, decimals))
-        present.append(~column.absent)
-    return np.concatenate(units), np.concatenate(present)
+    names: tuple[str, ...], parts: list[_Part], rows: list[int], name: str, decimals: int
+) -> I64:
+    """Return a column of all parts in one scale, `NO_PRICE` where it has no value."""
+    joined = np.full(sum(rows), NO_PRICE, dtype=np.int64)
+    start = 0
+    for part, count in zip(parts, rows, strict=True):
+        column = part.numbers.pop(name, None)
+        if column is not None:
+            scaled = joined[start : start + count]
+            _require_room(names[part.file], part, column, decimals)
+            np.multiply(column.units, 10 ** (decimals - column.decimals), out=scaled)
+            scaled[column.absent] = NO_PRICE
+        start += count
+    return joined
 
 
-def _scaled_up(file: str, part: _Part, column: Decimals, decimals: int) -> I64:
-    factor: int = 10 ** (decimals - column.decimals)
-    too_big = np.abs(column.units) > (2**63 - 1) // factor
-    if too_big.any():
-        line = int(part.line[np.argmax(too_big)])
+def _require_room(file: str, part: _Part, column: _Numbers, decimals: int) -> None:
+    """Return when a column fits 64 bits with the decimals of the whole tape."""
+    limit = (2**63 - 1) // 10 ** (decimals - column.decimals)
+    low, high = int(column.units.min(initial=0)), int(column.units.max(initial=0))
+    if max(-low, high) > limit:
+        row = np.argmax((column.units > limit) | (column.units < -limit))
         reason = f"a number does not fit into 64 bits with {decimals} decimals"
-        raise ImportFault(file, line, reason)
-    scaled: I64 = column.units * factor
-    return scaled
+        raise ImportFault(file, int(part.line[row]), reason)
 
 
-def _join_ids(parts: list[_Part]) -> I64:
+def _join_ids(parts: list[_Part], count: int) -> I64:
     """Return the rows' ids; all 0 where some are missing or no whole numbers."""
-    ids = [part.numbers.get("id") for part in parts]
-    if any(i is None or i.decimals or i.bad.any() or i.absent.any() for i in ids):
-        return np.zeros(sum(len(part.line) for part in parts), dtype=np.int64)
-    return np.concatenate([i.units for i in ids if i is not None])
+    ids = [part.numbers.pop("id", None) for part in parts]
+    if any(i is None or i.decimals or len(i.absent) for i in ids):
+        return np.zeros(count, dtype=np.int64)
+    return np.concatenate([i.units for i in ids if i is not None]).astype(np.int64, copy=False)

@@ -132,8 +132,7 @@ def _sort(tape: Tape) -> Tape:
         tape = _take(tape, np.argsort(tape.event_ns, kind="stable"))
     if len(tape.files) > 1:
         keys = (
-            tape.event_ns, tape.price, tape.size, tape.side,
-            np.where(tape.has_bid, tape.bid, NO_PRICE), np.where(tape.has_ask, tape.ask, NO_PRICE),
+            tape.event_ns, tape.price, tape.size, tape.side, tape.bid, tape.ask,
         )  # fmt: skip
         repeats = find_repeats(keys, tape.file)
         if repeats.any():
@@ -216,7 +215,9 @@ def _require_coarse(tape: Tape, stored: Instrument) -> None:
         step = 10**decimals // scale
         if step <= 1:
             continue
-        finer = np.logical_or.reduce([column % step != 0 for column in columns])
+        finer = np.logical_or.reduce(
+            [(column % step != 0) & (column != NO_PRICE) for column in columns]
+        )
         row = int(np.argmax(finer))
         value = Decimal(int(columns[0][row])).scaleb(-decimals)
         raise tape.fault(
@@ -265,10 +266,11 @@ def _require_on_tick(tape: Tape, tick: int, factor: int, shown: Decimal) -> None
 
 def _common_divisor(tape: Tape) -> int:
     """Return the greatest common divisor of all prices; 1 where there is only one price."""
-    prices = np.concatenate([tape.price, tape.bid[tape.has_bid], tape.ask[tape.has_ask]])
-    if (prices == prices[0]).all():
+    columns = [tape.price, tape.bid[tape.bid != NO_PRICE], tape.ask[tape.ask != NO_PRICE]]
+    first = int(tape.price[0])
+    if all((column == first).all() for column in columns):
         return 1
-    return int(np.gcd.reduce(prices))
+    return int(np.gcd.reduce([int(np.gcd.reduce(column, initial=0)) for column in columns]))
 
 
 # --------------------------------------------------------------------------------------- trades
@@ -286,8 +288,8 @@ def _trades_of(tape: Tape, instrument: Instrument) -> Trades:
         size=_times(tape.size, size_factor),
         side=tape.side,
         rule=rule,
-        bid=np.where(tape.has_bid, _times(tape.bid, factor), NO_PRICE),
-        ask=np.where(tape.has_ask, _times(tape.ask, factor), NO_PRICE),
+        bid=_times(tape.bid, factor),
+        ask=_times(tape.ask, factor),
         source_seq=tape.source_seq,
     )
     # A blank among true sides is an auction's or a cross's: unknown is the truth, not a hole.
@@ -295,7 +297,11 @@ def _trades_of(tape: Tape, instrument: Instrument) -> Trades:
 
 
 def _times(column: I64, factor: int) -> I64:
-    return column if factor == 1 else column * factor
+    """Return a column in finer units; what is absent stays absent."""
+    if factor == 1:
+        return column
+    finer: I64 = np.where(column == NO_PRICE, NO_PRICE, column * factor)
+    return finer
 
 
 def _describe(tape: Tape, trades: Trades) -> list[str]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.domain.trade import NO_PRICE
 from dashboard.errors import ImportFault, InputError
 from dashboard.storage.importers import tape as tape_module
 from dashboard.storage.importers.tape import Tape, read_tape
@@ -32,8 +33,7 @@ def test_every_column_of_a_row(tmp_path: Path) -> None:
     assert (tape.price.tolist(), tape.price_decimals) == ([10050, 10025], 2)
     assert (tape.size.tolist(), tape.size_decimals) == ([3, 12], 0)
     assert tape.side.tolist() == [1, -1]
-    assert tape.has_bid.tolist() == [True, False]
-    assert (int(tape.bid[0]), tape.ask.tolist()) == (10040, [10050, 10050])
+    assert (tape.bid.tolist(), tape.ask.tolist()) == ([10040, NO_PRICE], [10050, 10050])
     assert tape.source_seq.tolist() == [7, 8]
     assert tape.line.tolist() == [2, 3]
     assert tape.sided
@@ -196,7 +196,6 @@ def test_chunks_join_to_the_same_tape(tmp_path: Path, monkeypatch: pytest.Monkey
         "side",
         "bid",
         "ask",
-        "has_bid",
         "source_seq",
         "line",
     ):
