@@ -6,6 +6,7 @@ from typing import TypedDict
 
 from dashboard.domain.bars import BarSpec
 from dashboard.domain.profile import ValueArea
+from dashboard.domain.snapshot import Snapshot
 from dashboard.errors import InputError
 from dashboard.figures.export import export_bars, to_json
 from dashboard.figures.view import ViewSettings, fits_tick, starting_level
@@ -59,13 +60,13 @@ def export_text(
     level = (
         starting_level(instrument) if level_size is None else fits_tick(chosen.level, instrument)
     )
-    sessions = _between(series.sessions(symbol), start, end)
+    sessions = sessions_between(series.sessions(symbol), start, end)
     snapshot = series.stored_snapshot(
         symbol, spec, level, sessions[0].session_ns, sessions[-1].session_ns
     )
     document = export_bars(
         snapshot.bars,
-        instrument,
+        snapshot.instrument,
         snapshot.calendar,
         convention=ValueArea(chosen.va),
         continuous=chosen.cvd == "continuous",
@@ -73,7 +74,28 @@ def export_text(
     return to_json(document)
 
 
-def _between(sessions: list[SessionInfo], start: str | None, end: str | None) -> list[SessionInfo]:
+def stored_bars(
+    series: SeriesCache,
+    symbol: str,
+    bar: str,
+    level_size: str | None = None,
+    start: str | None = None,
+    end: str | None = None,
+) -> Snapshot:
+    """Return the stored bars of a range of sessions, as `export_text` names and refuses them."""
+    instrument = series.instrument(symbol)
+    spec = BarSpec.parse(bar)
+    wanted = ViewSettings.parse({"level": level_size or "auto"})
+    level = fits_tick(wanted.level, instrument) if level_size else starting_level(instrument)
+    sessions = sessions_between(series.sessions(symbol), start, end)
+    return series.stored_snapshot(
+        symbol, spec, level, sessions[0].session_ns, sessions[-1].session_ns
+    )
+
+
+def sessions_between(
+    sessions: list[SessionInfo], start: str | None, end: str | None
+) -> list[SessionInfo]:
     """Return the sessions whose dates lie within the bounds; at least one."""
     dates = ViewSettings.parse({"from_date": start or "", "to_date": end or ""})
     inside = [

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from dashboard.domain.calendar import Calendar
+from dashboard.domain.instrument import Instrument
 from dashboard.figures.cards import Card, Part, feed_rows, metric_cards, status_parts
 from dashboard.figures.chart import PLOT_PX, build_figure, patch_ops
 from dashboard.figures.frame import ViewFrame
@@ -29,6 +30,9 @@ PATHS: Mapping[str, str] = {"live": "/", "stored": "/history"}
 
 Assignment = tuple[tuple[str | int, ...], Any]
 """A path into the figure, and what to put there."""
+
+LEVEL_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+"""Level sizes to choose from, in ticks."""
 
 PROFILE_EVERY = 5
 """Pulses (seconds) between two refreshes of the figure's profile while no bar closes."""
@@ -48,6 +52,8 @@ class PageModel:
         drawn: What the figure is of, for the first `refresh`.
         faults: Settings of the URL that were refused: name to sentence.
         notes: Sentences to show once.
+        mode: The badge's text.
+        level_choices: Level sizes to choose from: setting to text.
     """
 
     view: View
@@ -60,11 +66,7 @@ class PageModel:
     faults: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
     mode: str = ""
-
-    @property
-    def session_label(self) -> str:
-        """The newest session's label."""
-        return self.sessions[-1][1] if self.sessions else ""
+    level_choices: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,7 @@ class Refresh:
         status: The status line.
         feed_rows: Rows of the Feed card.
         mode: The badge's text.
-        level_text: The level size shown.
+        level_choices: Level sizes to choose from: setting to text, auto with the one it is now.
         minimum_text: The imbalance minimum in force.
     """
 
@@ -92,7 +94,7 @@ class Refresh:
     status: Sequence[Part]
     feed_rows: Sequence[Part]
     mode: str
-    level_text: str
+    level_choices: Mapping[str, str]
     minimum_text: str
 
 
@@ -121,6 +123,7 @@ def open_page(desk: Desk, values: Mapping[str, object], scope: str) -> PageModel
         faults=faults,
         notes=desk.context.notes,
         mode=mode_of(frame.snapshot),
+        level_choices=level_choices(view),
     )
 
 
@@ -169,7 +172,7 @@ def refresh(
         status=status_parts(frame, settings, now),
         feed_rows=feed_rows(frame, now),
         mode=mode_of(frame.snapshot),
-        level_text=_level_text(view),
+        level_choices=level_choices(view),
         minimum_text=_minimum_text(settings, frame),
     )
 
@@ -180,7 +183,39 @@ def change(
     """Return what a changed control leads to (`views.settings.apply_values`)."""
     view = ViewSettings.parse(view_text)
     instrument = desk.series.instrument(view.symbol)
+    if trigger == "session":
+        if scope == "live" and values.get(trigger) == next(reversed(days(desk, view_text)), ""):
+            return Change()  # the day that is live is shown already
+        scope = "stored"
     return apply_values(view, values, trigger, instrument, PATHS[scope])
+
+
+def days(desk: Desk, view_text: Mapping[str, str]) -> dict[str, str]:
+    """Return the stored sessions of the view's instrument: date to label, oldest first."""
+    symbol = ViewSettings.parse(view_text).symbol
+    sessions = desk.series.sessions(symbol, desk.context.board.read(symbol))
+    return dict(session_choices(sessions, desk.context.history.calendar(symbol)))
+
+
+def studies_text(view_text: Mapping[str, str]) -> str:
+    """Return how many studies are on."""
+    view = ViewSettings.parse(view_text)
+    shown = (view.vwap, view.bands > 0, view.cvd != "off", view.prevclose, view.table)
+    return f"Studies {sum(shown)}"
+
+
+def level_choices(view: View) -> dict[str, str]:
+    """Return the level sizes that the top bar offers: setting to text.
+
+    Auto first, printed with the size that it is now; then round multiples of the tick in force.
+    """
+    instrument = view.instrument
+    shown = f" {price_text(view.level_size, instrument)} ·" if view.settings.level == "auto" else ""
+    sizes = {step * instrument.tick_size for step in LEVEL_STEPS}
+    if view.settings.level != "auto":
+        sizes.add(view.level_size)
+    fixed = {_plain_price(size, instrument): price_text(size, instrument) for size in sorted(sizes)}
+    return {"auto": f"Level{shown} Auto"} | {v: f"Level {text}" for v, text in fixed.items()}
 
 
 def beat_ms(view_text: Mapping[str, str]) -> int:
@@ -281,9 +316,9 @@ def _whole(values: Mapping[str, Any] | None, name: str) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
 
 
-def _level_text(view: View) -> str:
-    text = price_text(view.level_size, view.instrument)
-    return f"{text} · Auto" if view.settings.level == "auto" else text
+def _plain_price(units: int, instrument: Instrument) -> str:
+    """Return a level size as the setting spells it."""
+    return format(instrument.price_of(units).normalize(), "f")
 
 
 def _minimum_text(settings: ViewSettings, frame: ViewFrame) -> str:

@@ -49,7 +49,9 @@ def apply_values(
         path: Address of the page, for settings that open it anew.
     """
     name = QUICK.get(trigger, trigger)
-    wanted = {n: v for n, v in values.items() if n in FIELD_NAMES and v not in (None, "")}
+    # Symbol and session have no last good value to keep: what they name is on the page.
+    kept = [n for n in FIELD_NAMES if n not in OPENS_PAGE]
+    wanted = {n: values[n] for n in kept if values.get(n) not in (None, "")}
     if values.get(trigger) not in (None, ""):
         wanted[name] = values[trigger]
     if name in OPENS_PAGE:
