@@ -174,14 +174,12 @@ class Pipeline:
         """Return each instrument's events in order; of a heartbeat alone nothing is published."""
         found: dict[str, list[TrackEvent]] = {}
         for event in events:
-            if isinstance(event, StateChange):
-                continue  # has a part of its own
             if isinstance(event, Heartbeat):
                 self._note_alive(event, found)
-                continue
-            if event.symbol not in self._tracks:
-                raise FeedError(f"The feed sent {event.symbol}, which it had not announced.")
-            found.setdefault(event.symbol, []).append(event)
+            elif not isinstance(event, StateChange):  # these have a part of their own
+                if event.symbol not in self._tracks:
+                    raise FeedError(f"The feed sent {event.symbol}, which it had not announced.")
+                found.setdefault(event.symbol, []).append(event)
         return found
 
     def _note_alive(self, beat: Heartbeat, found: Mapping[str, list[TrackEvent]]) -> None:
@@ -277,7 +275,7 @@ class Pipeline:
         states = []
         for symbol in symbols:
             track = self._tracks[symbol]
-            if track.quote is not None or track.marks.session_ns:
+            if track.has_data:
                 rate = self._rates[symbol].per_second(now_ns)
                 states.append(live_state(track, self._version, rate))
         self._board.publish(states)

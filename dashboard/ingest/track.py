@@ -15,7 +15,7 @@ import numpy as np
 
 from dashboard.domain import aggressor
 from dashboard.domain.aggregate import aggregate, gap_bars
-from dashboard.domain.bars import MINUTE, BarOrigin, Bars
+from dashboard.domain.bars import MINUTE, Bars
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import LiveState, SessionTotals
@@ -24,7 +24,13 @@ from dashboard.domain.provenance import Provenance
 from dashboard.domain.quote import Gap, Quote
 from dashboard.domain.trade import Trades
 from dashboard.errors import CorruptStoreError
-from dashboard.ingest.checkpoint import Checkpoint, decode_checkpoint, encode_checkpoint
+from dashboard.ingest.checkpoint import (
+    BASE_ORIGIN,
+    Checkpoint,
+    Marks,
+    decode_checkpoint,
+    encode_checkpoint,
+)
 from dashboard.ingest.minutes import FindClosed, is_due, place, split_due
 from dashboard.ingest.reader import Reader, TrackEvent
 from dashboard.ports import IngestBatch, Recorder, ResumePoint
@@ -40,8 +46,6 @@ __all__ = [
 ]
 
 log = logging.getLogger(__name__)
-
-BASE_ORIGIN = BarOrigin(interval_s=MINUTE.size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,12 +67,17 @@ class Track:
     instrument: Instrument
     calendar: Calendar
     inference: aggressor.InferenceState | None
-    marks: Checkpoint
+    marks: Marks
     resume: ResumePoint
     seq: int
     open_bars: Bars
     quote: Quote | None = None
     heard: tuple[int, int] | None = None
+
+    @property
+    def has_data(self) -> bool:
+        """Whether there is anything to show: a trade, a gap or a book."""
+        return self.seq > 0 or self.marks.session_ns > 0 or self.quote is not None
 
     def feed_ns(self, now_ns: int) -> int:
         """Return the feed's time: that of its latest event and what the clock ran since.
@@ -98,41 +107,49 @@ def restore(
     infers: bool,
     version: int,
 ) -> Track:
-    """Return the state from the store: counters, inference, and the open minutes rebuilt.
+    """Return the state from the store: counters, inference, and the open minutes.
+
+    They are in the checkpoint. Without one that fits the stored trades (it does not read back, a
+    later release wrote it, an import added trades) the open minutes are rebuilt from the trades.
+    Where it does not read back, the session's counters begin with the open minutes, and the next
+    packet is a baseline.
 
     Args:
         instrument: Known to the recorder.
         calendar: Its trading calendar.
         recorder: Where the data is.
         infers: Whether the feed sends quotes to infer trades from.
-        version: What the rebuilt open minutes get: their true one is not stored.
-
-    A stored state that does not read back (of a later release, perhaps) costs the session's
-    counters and makes the next packet a baseline; trades and minutes do not depend on it.
+        version: What the open minutes get: readers must see them as new.
     """
-    symbol = instrument.symbol
-    stored = recorder.ingest_state(symbol)
-    marks, saved = Checkpoint(), b""
+    symbol, level_size = instrument.symbol, instrument.tick_size
+    saved = _read_checkpoint(symbol, recorder)
+    marks = saved.marks if saved else Marks()
     inference = aggressor.InferenceState(symbol, calendar) if infers else None
+    if infers and saved and saved.inference:
+        try:
+            inference = aggressor.decode_state(saved.inference, calendar)
+        except CorruptStoreError as error:
+            log.warning("%s: %s", symbol, error)
+    seq = recorder.last_seq(symbol)
+    if saved and saved.seq == seq and saved.open_bars.level_size == level_size:
+        versions = np.full(len(saved.open_bars), version, np.int64)
+        open_bars = saved.open_bars.with_columns(version=versions)
+    else:
+        trades = recorder.open_trades(symbol)
+        open_bars = _fragments(instrument, calendar, trades, (), version)
+        if saved is None and len(trades):
+            marks = _count(marks, trades, (), open_bars, calendar)
+    resume = recorder.resume_point(symbol)
+    return Track(instrument, calendar, inference, marks, resume, seq, open_bars)
+
+
+def _read_checkpoint(symbol: str, recorder: Recorder) -> Checkpoint | None:
+    data = recorder.ingest_state(symbol)
     try:
-        if stored:
-            marks, saved = decode_checkpoint(stored)
-        if infers and saved:
-            inference = aggressor.decode_state(saved, calendar)
+        return decode_checkpoint(data) if data else None
     except CorruptStoreError as error:
         log.warning("%s: %s", symbol, error)
-    open_bars = _fragments(
-        instrument, calendar, recorder.open_trades(symbol), marks.open_gaps, version
-    )
-    return Track(
-        instrument,
-        calendar,
-        inference,
-        marks,
-        recorder.resume_point(symbol),
-        recorder.last_seq(symbol),
-        open_bars,
-    )
+        return None
 
 
 def advance(
@@ -172,11 +189,7 @@ def advance(
         after,
         seq=track.seq + len(trades),
         open_bars=placed.open,
-        marks=replace(
-            marks,
-            newest=placed.newest,
-            open_gaps=_in_open_minutes((*marks.open_gaps, *gaps), placed.open),
-        ),
+        marks=replace(marks, newest=placed.newest),
     )
     return Step(after, _batch(after, trades, placed.closed, gaps, version))
 
@@ -195,7 +208,7 @@ def close_all(track: Track, version: int) -> Step | None:
 
 def live_state(track: Track, version: int, updates_per_s: float) -> LiveState:
     """Return what the board shows of an instrument."""
-    marks, session_ns = track.marks, track.marks.session_ns
+    marks, session_ns = track.marks, track.marks.session_ns or track.resume.session_ns
     if not session_ns and track.quote is not None:
         # Nothing traded yet: the session is that of the book.
         session_ns = track.calendar.session_at(track.quote.event_ns).open_ns
@@ -218,8 +231,7 @@ def live_state(track: Track, version: int, updates_per_s: float) -> LiveState:
 
 def _close(track: Track, version: int, feed_ns: int) -> Step:
     still_open, closed = split_due(track.open_bars, feed_ns, version)
-    marks = replace(track.marks, open_gaps=_in_open_minutes(track.marks.open_gaps, still_open))
-    after = replace(track, open_bars=still_open, marks=marks)
+    after = replace(track, open_bars=still_open)
     return Step(after, _batch(after, Trades.empty(), closed, [], version))
 
 
@@ -233,7 +245,7 @@ def _batch(
         bars=closed if len(closed) else None,
         gaps=gaps,
         version=version,
-        state=encode_checkpoint(after.marks, inference),
+        state=encode_checkpoint(Checkpoint(after.seq, after.marks, after.open_bars, inference)),
         resume=after.resume,
     )
 
@@ -255,12 +267,12 @@ def _fragments(
 
 
 def _count(
-    marks: Checkpoint,
+    marks: Marks,
     trades: Trades,
     gaps: Sequence[Gap],
     fragments: Bars,
     calendar: Calendar,
-) -> Checkpoint:
+) -> Marks:
     """Return the session's counters after trades and gaps; a newer session starts them anew."""
     session_ns = int(fragments.session_ns[-1])
     if session_ns > marks.session_ns:
@@ -293,11 +305,3 @@ def _count(
         provenance=replace(provenance, unattributed=provenance.unattributed + missed),
         totals=marks.totals.add(fragments),
     )
-
-
-def _in_open_minutes(gaps: Sequence[Gap], open_bars: Bars) -> tuple[Gap, ...]:
-    """Return the gaps that end in one of these minutes."""
-    if not gaps:
-        return ()
-    minutes = list(zip(open_bars.start_ns.tolist(), open_bars.end_ns.tolist(), strict=True))
-    return tuple(gap for gap in gaps if any(a <= gap.end_ns < b for a, b in minutes))

@@ -486,8 +486,9 @@ def test_a_change_of_the_book_is_published_without_a_transaction() -> None:
     assert rig.state().quote == packet(3, 3, 2_490_000, 1_075, spread=20)
 
 
-def test_before_the_first_trade_the_session_is_that_of_the_book() -> None:
-    rig = Rig(estimated=True)
+@pytest.mark.parametrize("estimated", [True, False])
+def test_before_the_first_trade_the_session_is_that_of_the_book(*, estimated: bool) -> None:
+    rig = Rig(estimated=estimated)
     rig.play([packet(1, 1, 2_490_000, 1_000)])
     assert rig.state().session_ns == START // DAY * DAY
     assert (rig.state().trade_seq, rig.state().last_price) == (0, 0)
@@ -500,7 +501,7 @@ def test_a_stored_state_that_does_not_read_back_costs_the_counters_only(
     quotes = [packet(i, i, 2_490_000, 1_000 + 75 * i) for i in range(1, 5)]
     rig.play(quotes[:3])
     checkpoint, _ = rig.store.states[SYMBOL].split(b"\n")
-    for broken in (b"of a later release", checkpoint + b"\nof a later release"):
+    for broken in (checkpoint + b"\nof a later release", b"of a later release"):
         rig.store.states[SYMBOL] = broken
         rig.begin()
         assert rig.state().open_bars.trades.tolist() == [2]
@@ -523,6 +524,32 @@ def test_the_book_of_a_true_trade_feed_is_shown_and_infers_nothing() -> None:
     )
     assert rig.state().quote == many[-1]
     assert rig.state().totals.volume == 75
+
+
+def test_trades_that_somebody_added_are_in_the_open_minute_too() -> None:
+    rig = Rig()
+    rig.play([one(1)])
+    imported = one(2).trades.replace(seq=[2])
+    rig.store.trades[SYMBOL] = Trades.concat([rig.store.trades[SYMBOL], imported])
+    rig.begin()
+    assert rig.state().open_bars.trades.tolist() == [2]
+    assert rig.state().trade_seq == 2
+
+
+def test_a_tick_that_changed_rebuilds_the_open_minute_at_the_new_level() -> None:
+    rig = Rig()
+    rig.play([one(1, 2_490_010), one(2, 2_490_000)])
+    rig.begin(instruments=[replace(NIFTY, tick_size=20)])
+    assert rig.state().open_bars.level_size == 20
+    assert rig.state().open_bars.level_price.tolist() == [2_490_000]
+
+
+def test_a_restart_does_not_read_the_open_minutes_trades_again() -> None:
+    rig = Rig()
+    rig.play([one(1), one(2)])
+    rig.recorder.open_trades = pytest.fail  # type: ignore[method-assign, assignment]
+    rig.begin()
+    assert rig.state().open_bars.trades.tolist() == [2]
 
 
 def test_heartbeats_mean_nothing_to_a_true_trade_feed() -> None:

@@ -67,11 +67,11 @@ def assert_equal_states(a: LiveState, b: LiveState) -> None:
     for name in LiveState.__slots__:
         if name != "open_bars":
             assert getattr(a, name) == getattr(b, name), name
-    first, second = a.open_bars, b.open_bars
-    assert (first.spec, first.level_size, first.origin) == (
-        second.spec,
-        second.level_size,
-        second.origin,
-    )
+    assert_equal_bars(a.open_bars, b.open_bars)
+
+
+def assert_equal_bars(a: Bars, b: Bars) -> None:
+    """Fail unless both are equal, column by column with their types."""
+    assert (a.spec, a.level_size, a.origin) == (b.spec, b.level_size, b.origin)
     for name in bar_fields():
-        assert_array_equal(getattr(first, name), getattr(second, name), err_msg=name, strict=True)
+        assert_array_equal(getattr(a, name), getattr(b, name), err_msg=name, strict=True)
