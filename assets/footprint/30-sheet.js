@@ -28,11 +28,12 @@
   class Sheet {
     /**
      * @param {string} region  Name of the clip: pane, panes, strip or gutter.
-     * @param {Clip} clip
+     * @param {Clip} clip      Widened to whole pixels: a clip between pixels makes every fill slow.
      */
     constructor(region, clip) {
       this.region = region;
-      this.clip = clip;
+      const [x, y] = [Math.floor(clip.x), Math.floor(clip.y)];
+      this.clip = { x, y, w: Math.ceil(clip.x + clip.w) - x, h: Math.ceil(clip.y + clip.h) - y };
       const each = (/** @type {() => any} */ make) => Array.from({ length: LAYERS }, make);
       /** @type {Map<string, number[]>[]} */
       this.fills = each(() => new Map());

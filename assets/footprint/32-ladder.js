@@ -207,20 +207,21 @@
   function twoNumbers(scene, bar, row) {
     const { sheet, theme, steps } = scene;
     const { k, top, left, right, marks } = row;
-    const height = row.height - 1 / scene.axes.dpr;
+    const px = 1 / scene.axes.dpr;
+    const height = row.height - px;
     const spine = scene.snap((left + right) / 2);
     const bidFill = fillOf(theme, 'sell', steps ? steps.cell(bar.b[k]) : bar.hb[k], (marks & MARK.SELL) > 0);
     const askFill = fillOf(theme, 'buy', steps ? steps.cell(bar.a[k]) : bar.ha[k], (marks & MARK.BUY) > 0);
-    sheet.fill(LAYER.FILL, bidFill, left, top, spine - left - 0.5, height);
-    sheet.fill(LAYER.FILL, askFill, spine + 0.5, top, right - spine - 0.5, height);
+    sheet.fill(LAYER.FILL, bidFill, left, top, spine - left - px, height);
+    sheet.fill(LAYER.FILL, askFill, spine, top, right - spine, height);
     const bid = textsOf(bar, 'b', scene.room)[k];
     const ask = textsOf(bar, 'a', scene.room)[k];
     const bidStyle = pick(scene.text.right, bar.b[k], marks & MARK.SELL ? 'sell' : 'plain');
     const askStyle = pick(scene.text.left, bar.a[k], marks & MARK.BUY ? 'buy' : 'plain');
     if (row.whole) {
       const y = scene.snap(row.mid + scene.baseline);
-      sheet.text(LAYER.NUMBER, bidStyle, spine - 3.5, y, bid);
-      sheet.text(LAYER.NUMBER, askStyle, spine + 3.5, y, ask);
+      sheet.text(LAYER.NUMBER, bidStyle, spine - px - 3, y, bid);
+      sheet.text(LAYER.NUMBER, askStyle, spine + 3, y, ask);
     }
     record(scene, bar, row, { bid, ask, bidFill, askFill, bidColour: bidStyle.colour, askColour: askStyle.colour });
   }
@@ -246,7 +247,7 @@
       sheet.fill(LAYER.FILL, fill, left, top, right - left, height);
     } else {
       sheet.fill(LAYER.FILL, theme.blank, left, top, right - left, height);
-      const width = bar.top ? ((right - left) * bar.total[k]) / bar.top : 0;
+      const width = bar.top ? scene.snap(((right - left) * bar.total[k]) / bar.top) : 0;
       sheet.fill(LAYER.BODY, fillOf(theme, side, Math.min(Math.max(step, 0), theme.imbalance_cap), true), left, top, width, height);
     }
     const text = textsOf(bar, kind, scene.room)[k];
@@ -314,7 +315,7 @@
     for (let k = 0; k < bar.levels; k += 1) {
       const span = most ? rowSpan(scene, bar, k) : null;
       if (!span) continue;
-      const width = Math.max(1, (slot.profileWidth * bar.total[k]) / most);
+      const width = Math.max(1, scene.snap((slot.profileWidth * bar.total[k]) / most));
       sheet.fill(LAYER.BODY, theme.heat_neutral[4], left, span[0] + 1, width, Math.max(1, span[1] - 3));
     }
   }
@@ -333,8 +334,8 @@
       const [top, height] = span;
       const inner = Math.max(1, height - (height >= 6 ? 1 : 0.5));
       const marks = scene.marks(bar, k);
-      const bid = most > 0 ? (half * bar.b[k]) / most : 0;
-      const ask = most > 0 ? (half * bar.a[k]) / most : 0;
+      const bid = most > 0 ? scene.snap((half * bar.b[k]) / most) : 0;
+      const ask = most > 0 ? scene.snap((half * bar.a[k]) / most) : 0;
       sheet.fill(LAYER.FILL, theme.blank, left, top, right - left, inner);
       if (bid) sheet.fill(LAYER.BODY, theme.heat_sell[3], spine - bid, top, bid, inner);
       if (ask) sheet.fill(LAYER.BODY, theme.heat_buy[3], spine, top, ask, inner);

@@ -15,6 +15,7 @@
   const SLOT = 96; // narrowest slot in which bid and ask stand side by side, px
   const SPARE = 2; // levels to spare above and below
   const TALLEST_ROW = 28; // px; fewer levels than fill the pane do not grow beyond it
+  const REST_MS = 120;
   const SHRINK = 0.6; // the fit shrinks only when it would use less than this share of the range
 
   /** Follows for one layer. */
@@ -47,7 +48,9 @@
       const moved = names.filter((name) => !this.isOwn(name));
       if (!moved.length) return;
       this.release(moved);
-      this.fit();
+      // A turning wheel relayouts with each turn: fit once, when it has come to rest.
+      clearTimeout(this.resting);
+      this.resting = setTimeout(() => this.fit(), REST_MS);
       this.layer.onMoved();
     }
 

@@ -44,6 +44,9 @@
       this.pill.title = 'Follow the newest bar (End or L)';
       this.pill.addEventListener('click', goLive);
       this.cardKey = '';
+      this.lastKey = '';
+      this.pillKey = '';
+      this.veilKey = '';
     }
 
     /** @param {Theme} theme  Colour everything. */
@@ -68,6 +71,7 @@
       });
       Object.assign(this.veil.style, { color: theme.warning, font: `600 13px/24px ${theme.font_sans}` });
       this.theme = theme;
+      this.veilKey = '';
     }
 
     /**
@@ -88,6 +92,9 @@
     /** @param {Axes} axes @param {number|null} y  px of the last price, null for none. */
     showLast(axes, y) {
       const seen = y !== null && y >= axes.price.top && y <= axes.price.bottom;
+      const key = seen ? `${axes.left} ${axes.right} ${Math.round(/** @type {number} */ (y))}` : '';
+      if (key === this.lastKey) return;
+      this.lastKey = key;
       this.last.style.display = seen ? 'block' : 'none';
       if (seen) {
         this.last.style.width = `${axes.right - axes.left}px`;
@@ -97,6 +104,9 @@
 
     /** @param {Axes} axes @param {boolean} shown */
     showPill(axes, shown) {
+      const key = shown ? `${axes.width} ${axes.height} ${axes.bars} ${axes.price.bottom}` : '';
+      if (key === this.pillKey) return;
+      this.pillKey = key;
       this.pill.style.display = shown ? 'block' : 'none';
       if (!shown) return;
       this.pill.style.left = 'auto';
@@ -107,6 +117,9 @@
 
     /** @param {Axes} axes @param {string} text  What is wrong with the feed; "" when all is well. */
     showVeil(axes, text) {
+      const key = text ? `${axes.width} ${axes.height} ${text}` : '';
+      if (key === this.veilKey) return;
+      this.veilKey = key;
       this.veil.style.display = text ? 'block' : 'none';
       if (!text) return;
       Object.assign(this.veil.style, {

@@ -139,6 +139,7 @@
       clearTimeout(this.searching);
       clearTimeout(this.ticking);
       clearTimeout(this.flashing);
+      clearTimeout(this.follow.resting);
       cancelAnimationFrame(this.frame);
       this.unmount();
     }
@@ -309,7 +310,8 @@
       }
       for (const [subplot, part] of layers) {
         const group = this.gd.querySelector(`.cartesianlayer .${subplot} ${part}`);
-        if (group) group.style.visibility = taken && axes ? 'hidden' : '';
+        const wanted = taken && axes ? 'hidden' : '';
+        if (group && group.style.visibility !== wanted) group.style.visibility = wanted;
       }
     }
 
@@ -318,8 +320,8 @@
       const { head } = this.book;
       const shown = picture !== null;
       const last = shown && head.last ? of.toPx(axes.price.y, head.last.price / head.scale.price) : null;
-      widenDragAreas(this.gd, axes);
-    this.overlay.showLast(axes, last);
+      if (this.painted.whole) widenDragAreas(this.gd, axes);
+      this.overlay.showLast(axes, last);
       this.overlay.showPill(axes, shown && head.live !== null && !this.follow.active);
       this.overlay.showVeil(axes, this.staleText());
       this.hover(axes);
@@ -340,6 +342,7 @@
       if (list.length > KEPT_TIMINGS) list.shift();
       const { head } = this.book;
       const data = this.overlay.canvas.dataset;
+      this.painted.whole = kind === 'full';
       if (!picture || !head) {
         data.cells = '0';
         data.view = '';
@@ -349,10 +352,16 @@
       if (kind === 'full') this.painted.count = picture.count;
       this.painted.lod = picture.lod;
       this.painted.rowPx = picture.rowPx;
-      data.cells = String(this.painted.count);
-      data.lod = String(picture.lod);
-      data.view = head.view;
-      data.boardVersion = String(head.version);
+      const now = { cells: String(this.painted.count), lod: String(picture.lod), view: head.view, boardVersion: String(head.version) };
+      for (const [name, value] of Object.entries(now)) if (data[name] !== value) data[name] = value;
+      this.noteTrade(head, data);
+      this.painted.view = head.view;
+      this.painted.version = head.version;
+      this.painted.tradeSeq = head.trade_seq;
+    }
+
+    /** @param {any} head @param {DOMStringMap} data  The newest trade is on the screen for the first time. */
+    noteTrade(head, data) {
       if (data.tradeSeq !== String(head.trade_seq) || this.painted.view !== head.view) {
         const now = Date.now();
         data.version = String(head.trade_seq);
@@ -361,9 +370,6 @@
         data.latencyMs = head.receive_ms ? String(Math.max(0, now - head.receive_ms)) : '';
         this.overlay.canvas.setAttribute('aria-label', this.summary());
       }
-      this.painted.view = head.view;
-      this.painted.version = head.version;
-      this.painted.tradeSeq = head.trade_seq;
     }
 
     /** @returns {string} The chart in one sentence, for who cannot see it. */
@@ -526,8 +532,10 @@
    * @param {any} gd @param {Axes} axes
    */
   function widenDragAreas(gd, axes) {
+    const width = String(axes.width - axes.right);
     for (const area of gd.querySelectorAll('.draglayer .nsdrag, .draglayer .ndrag, .draglayer .sdrag')) {
-      if (Number(area.getAttribute('x')) >= axes.right - 1) area.setAttribute('width', String(axes.width - axes.right));
+      const right = Number(area.getAttribute('x')) >= axes.right - 1;
+      if (right && area.getAttribute('width') !== width) area.setAttribute('width', width); // a write costs a layout
     }
   }
 
