@@ -194,21 +194,21 @@ def _parse_fixed(column: Column) -> Decimals | None:
         or int((end - start).min()) < 1
     ):
         return None
+    width = int((end - start).max())
+    ragged = int((end - start).min()) < width
     units = np.zeros(len(column), dtype=np.int64)
-    weight = 1
-    same_length = int((end - start).min()) == int((end - start).max())
-    for k in range(int((end - start).max())):
-        if decimals and k == decimals:
-            continue
-        place = end - 1 - k
-        # Fields shorter than the longest one read a byte of their neighbour; it counts as 0.
-        digit = buffer[place if same_length else np.maximum(place, 0)] - np.uint8(_ZERO)
-        if not same_length:
-            digit[place < start] = 0
-        if (digit > 9).any():
-            return None
-        units += digit.astype(np.int64) * weight
-        weight *= 10
+    place = end - width
+    for to_come in range(width - 1, -1, -1):
+        if decimals == 0 or to_come != decimals:
+            digit = buffer.take(place, mode="clip") - np.uint8(_ZERO)
+            if ragged:
+                # Fields shorter than the longest one read their neighbour's end; it counts as 0.
+                digit[place < start] = 0
+            if digit.max() > 9:
+                return None
+            units *= 10
+            units += digit
+        place += 1
     if decimals == 0 and digits > _MAX_DIGITS and (units < 0).any():
         return None  # nineteen digits above 2**63
     units[negative] *= -1
