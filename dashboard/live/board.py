@@ -44,7 +44,7 @@ SETTINGS: Final[Mapping[str, Any]] = {
 }
 # What a database that is locked, damaged, half made or edited by hand can answer with; diskcache
 # lets SQLite's errors through and trips over missing rows of its own (ValueError, TypeError).
-_BROKEN = (sqlite3.Error, OSError, ValueError, TypeError, AttributeError)
+_BROKEN = (CorruptStoreError, sqlite3.Error, OSError, ValueError, TypeError, AttributeError)
 _Identity = tuple[int, int]
 _T = TypeVar("_T")
 

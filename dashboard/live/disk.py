@@ -13,14 +13,12 @@ from typing import Any, NoReturn
 import diskcache
 from diskcache.core import MODE_RAW, UNKNOWN
 
-__all__ = ["MAX_VALUE", "RefusedRowError", "SafeDisk"]
+from dashboard.errors import CorruptStoreError
+
+__all__ = ["MAX_VALUE", "SafeDisk"]
 
 MAX_VALUE = 64 * 1024 * 1024
 """Largest value in bytes; an open minute of 1,000 levels has about 42 kB."""
-
-
-class RefusedRowError(ValueError):
-    """A row that we did not write: pickled, in a file of its own, or no bytes."""
 
 
 class SafeDisk(diskcache.Disk):
@@ -33,9 +31,9 @@ class SafeDisk(diskcache.Disk):
         return key, True
 
     def get(self, key: object, raw: object) -> str:
-        """Return a stored key as it was given to `put`; RefusedRowError for a foreign one."""
+        """Return a stored key as it was given to `put`; CorruptStoreError for a foreign one."""
         if not raw or type(key) is not str:
-            raise RefusedRowError("a key that is no plain text")
+            raise _refusal("a key that is no plain text")
         return key
 
     def store(
@@ -52,9 +50,9 @@ class SafeDisk(diskcache.Disk):
         return 0, MODE_RAW, None, sqlite3.Binary(value)
 
     def fetch(self, mode: object, filename: object, value: object, read: object) -> bytes:
-        """Return a row's bytes; RefusedRowError for everything that `store` never writes."""
+        """Return a row's bytes; CorruptStoreError for everything that `store` never writes."""
         if mode != MODE_RAW or filename is not None or read or type(value) is not bytes:
-            raise RefusedRowError(f"a row of mode {mode!r}, file {filename!r}")
+            raise _refusal(f"a row of mode {mode!r}, file {filename!r}")
         return value
 
     def filename(self, key: object = UNKNOWN, value: object = UNKNOWN) -> NoReturn:  # noqa: ARG002
@@ -63,3 +61,10 @@ class SafeDisk(diskcache.Disk):
 
     def remove(self, file_path: object) -> None:
         """Do nothing: the file of a foreign row may be anyone's, `/etc/passwd` for instance."""
+
+
+def _refusal(what: str) -> CorruptStoreError:
+    return CorruptStoreError(
+        "The live board holds a row that we did not write; it is ignored.",
+        log_text=f"live board refused {what}",
+    )

@@ -20,8 +20,9 @@ import pytest
 from diskcache.core import MODE_PICKLE, MODE_TEXT
 
 from dashboard.domain.livestate import FeedMode, FeedState, FeedStatus
+from dashboard.errors import CorruptStoreError
 from dashboard.live.board import DiskcacheBoard
-from dashboard.live.disk import MAX_VALUE, RefusedRowError, SafeDisk
+from dashboard.live.disk import MAX_VALUE, SafeDisk
 from tests.live.states import assert_equal_states, live_state
 
 STATUS = FeedStatus(FeedMode.SIMULATED, FeedState.LIVE, heartbeat_ns=5)
@@ -225,7 +226,7 @@ def test_safe_disk_takes_bytes_under_text_keys_only(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match="never go to files"):
         disk.filename()
     for key, raw in ((b"pickled", False), (b"bytes", True), (5, True)):
-        with pytest.raises(RefusedRowError):
+        with pytest.raises(CorruptStoreError):
             disk.get(key, raw)
     assert disk.get("key", raw=True) == "key"
 
@@ -327,6 +328,7 @@ WRITER = """
 import sys
 from dataclasses import replace
 from pathlib import Path
+from dashboard.errors import CorruptStoreError
 from dashboard.live.board import DiskcacheBoard
 from tests.live.states import live_state
 board = DiskcacheBoard(Path(sys.argv[1]))
