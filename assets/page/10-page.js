@@ -13,6 +13,9 @@
   const client = () => window.dash_clientside;
   const nothing = () => client().no_update;
 
+  const WORDS = { unit: ['lots', 'qty'] }; // settings that a click on a metric changes
+  let chosen = {};
+
   /** Set the control of a setting, as if a person had chosen it there. */
   function choose(name, value) {
     client().set_props({ type: 'set', name }, { value });
@@ -65,7 +68,20 @@
       age.textContent = alive ? `${(ms / 1000).toFixed(1)} s` : state.feed.state;
       age.title = state.stale || 'Since the last sign of life of the feed';
     }
+    showBehind(state);
     if (!telling) telling = setTimeout(tellSeen, TELL_MS);
+  }
+
+  /** Say how long the newest trade took from the feed to the screen, as the canvas has it. */
+  function showBehind(state) {
+    const place = document.getElementById('behind');
+    const canvas = document.querySelector('.orderflow-layer canvas');
+    if (!place || !canvas) return;
+    const ms = Number(canvas.dataset.latencyMs);
+    // A trade of before the page was opened was not late: it was not waited for.
+    const fresh = state.live !== null && canvas.dataset.latencyMs && ms < LATE_MS;
+    const text = fresh ? `On screen ${ms} ms behind the feed` : '';
+    if (place.textContent !== text) place.textContent = text;
   }
 
   /** Tell the layer what to paint and with which colours. */
@@ -88,13 +104,14 @@
       page. The controls of the same setting in the top bar and in the cards follow each other. */
   function address(view) {
     if (!view) return nothing();
+    chosen = view;
     const query = new URLSearchParams(view).toString();
     const path = window.location.pathname + (query ? `?${query}` : '');
     if (path !== window.location.pathname + window.location.search) {
       window.history.replaceState(window.history.state, '', path);
     }
-    for (const name of ['bar', 'bar.quick']) choose(name, view.bar);
-    for (const name of ['level', 'level.quick']) choose(name, view.level || 'auto');
+    for (const name of ['bar', 'bar-quick']) choose(name, view.bar);
+    for (const name of ['level', 'level-quick']) choose(name, view.level || 'auto');
     return nothing();
   }
 
@@ -106,6 +123,30 @@
     setTimeout(() => window.dispatchEvent(new Event('resize')), 0);
     return now ? 'desk folded' : 'desk';
   }
+
+  /** Unfold the control cards and bring a part of them into view. */
+  function reveal(id, focus) {
+    if (document.querySelector('.desk.folded')) document.getElementById('fold')?.click();
+    setTimeout(() => {
+      const part = document.getElementById(id);
+      if (!part) return;
+      part.scrollIntoView({ block: 'nearest' });
+      (focus ? part : part.querySelector('input, select'))?.focus();
+    }, 50);
+  }
+
+  document.addEventListener('click', (event) => {
+    const toggle = event.target.closest('[data-toggles]');
+    if (toggle) {
+      const name = toggle.dataset.toggles;
+      const [first, second] = WORDS[name];
+      choose(name, (chosen[name] || first) === first ? second : first);
+    } else if (event.target.closest('#typed-bar')) {
+      reveal('{"name":"bar","type":"set"}', true);
+    } else if (event.target.closest('#studies')) {
+      reveal('card-studies', false);
+    }
+  });
 
   document.addEventListener('keydown', (event) => {
     const typing = event.target.closest && event.target.closest('input, select, textarea');

@@ -46,13 +46,17 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One metric: its number, what stands beside it in small, and a sentence of explanation."""
+    """One metric: its number, what stands beside it in small, and a sentence of explanation.
+
+    `toggles` names the setting of two words that a click on the metric's name changes, "" for none.
+    """
 
     name: str
     value: str
     tone: str = ""
     more: Sequence[Part] = ()
     help: str = ""
+    toggles: str = ""
 
 
 def metric_cards(frame: ViewFrame, settings: ViewSettings) -> list[Card]:
@@ -160,9 +164,12 @@ def _volume(frame: ViewFrame) -> Card:
     """Return the session's volume in the unit shown."""
     total = int(frame.bars.volume[_session_bars(frame)].sum())
     unit = "lots" if frame.lots else "quantity"
-    return Card(
-        f"Volume ({unit})", _plain(frame, total), "", (), f"Traded in this session, in {unit}."
-    )
+    explained = f"Traded in this session, in {unit}."
+    toggles = ""
+    if frame.snapshot.instrument.lot_size > 1:
+        explained += " A click changes between lots and quantity."
+        toggles = "unit"
+    return Card(f"Volume ({unit})", _plain(frame, total), "", (), explained, toggles)
 
 
 def _vwap(frame: ViewFrame) -> Card:

@@ -22,7 +22,7 @@ from dash import (
 )
 
 from dashboard.errors import DashboardError
-from dashboard.pages import ids, parts
+from dashboard.pages import controls, ids, parts, shell
 from dashboard.views import page
 from dashboard.views.desk import Desk
 
@@ -75,7 +75,8 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         Output(ids.STATUS, "children"),
         Output(ids.FEED_CARD, "children"),
         Output(ids.MODE, "children"),
-        Output(ids.LEVEL_SHOWN, "children"),
+        Output(ids.MODE, "className"),
+        Output(ids.setting("level-quick"), "options"),
         Output(ids.MINVOL_SHOWN, "children"),
         Input(ids.PULSE, "n_intervals"),
         Input(ids.VIEW, "data"),
@@ -98,8 +99,8 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         try:
             new = page.refresh(desk, view, scope, seen, query, drawn, pulse or 0)
         except DashboardError as error:
-            refused = parts.status([page.warning(error.user_text)])
-            return (*(no_update,) * 5, refused, *(no_update,) * 4)
+            refused = parts.status([page.warning(error.user_text)], right=0)
+            return (*(no_update,) * 5, refused, *(no_update,) * 5)
         # The first answer must bring both: Dash does not run a clientside callback whose input a
         # server callback left as it was.
         first = ctx.triggered_id is None
@@ -112,13 +113,38 @@ def _register_chart(app: Dash, desk: Desk) -> None:
             parts.status(new.status),
             parts.feed_rows(new.feed_rows),
             new.mode,
-            new.level_text,
+            shell.badge(new.mode),
+            controls.options(new.level_choices),
             new.minimum_text,
         )
 
     @app.callback(Output(ids.BEAT, "interval"), Input(ids.VIEW, "data"), prevent_initial_call=True)
     def on_beat_setting(view: Text) -> Any:  # noqa: ANN401 - a number or nothing
         return page.beat_ms(view)
+
+    @app.callback(
+        Output(ids.setting("bar-quick"), "options"),
+        Output(ids.STUDIES, "children"),
+        Input(ids.VIEW, "data"),
+    )
+    def on_view(view: Text) -> tuple[Any, str]:
+        """Keep the top bar saying what is chosen in the cards."""
+        return controls.options(controls.bar_choices(view["bar"])), page.studies_text(view)
+
+    @app.callback(
+        Output(ids.setting("session"), "options"),
+        Output(ids.setting("session"), "value"),
+        Input(ids.DRAWN, "data"),
+        State(ids.VIEW, "data"),
+        State(ids.SCOPE, "data"),
+        prevent_initial_call=True,
+    )
+    def on_new_session(_drawn: Any, view: Text, scope: str) -> tuple[Any, Any]:  # noqa: ANN401 - stored
+        """Let the live page name the day that it shows, also after the next one has begun."""
+        if scope != "live":
+            return no_update, no_update
+        days = page.days(desk, view)
+        return controls.options(days), next(reversed(days), "")
 
     @app.callback(
         Output(ids.GO, "href", allow_duplicate=True),

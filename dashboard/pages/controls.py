@@ -118,7 +118,7 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
                 "level volumes; or a volume in the unit shown",
             ),
             Control("stacks", "Stacks", "switch", "Imbalances of one side in a row"),
-            Control("stack", "Levels in a row", "text", "2 to 10"),
+            Control("stack", "Stack of", "text", "2 to 10 imbalances in a row make a stack"),
             Control("preset", "Preset", "select", "The imbalance rule as this platform has it"),
         ),
     ),
@@ -169,7 +169,9 @@ def _card(title: str, number: int, rows: Sequence[Any]) -> dbc.Card:
     header = html.Div(
         [html.Span(title), html.Span(str(number), className="faint")], className="card-head"
     )
-    return dbc.Card(dbc.CardBody([header, *rows]), className="control-card")
+    return dbc.Card(
+        dbc.CardBody([header, *rows]), id=f"card-{title.lower()}", className="control-card"
+    )
 
 
 def _row(control: Control, view: ViewSettings) -> html.Div:
@@ -193,11 +195,15 @@ def _input(control: Control, view: ViewSettings) -> Any:  # noqa: ANN401 - one o
     if control.kind == "switch":
         return dbc.Switch(id=identity, value=value, className="control-switch")
     if control.kind == "select":
-        words = WORDS[control.name]
-        options = [{"label": text, "value": word} for word, text in words.items()]
-        return dbc.Select(id=identity, options=options, value=str(value), size="sm")
+        words = options(WORDS[control.name])
+        return dbc.Select(id=identity, options=words, value=str(value), size="sm")
     return dbc.Input(
-        id=identity, value=_typed(value), debounce=True, size="sm", autocomplete="off", maxlength=24
+        id=identity,
+        value=_typed(value),
+        debounce=True,
+        size="sm",
+        autocomplete="off",
+        maxlength=24,
     )
 
 
@@ -205,11 +211,21 @@ def _typed(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def bar_choices(bar: str) -> dict[str, str]:
+    """Return the bar sizes of the top bar's buttons, and the one that was typed."""
+    return {b: b for b in (*QUICK_BARS, *({bar} - set(QUICK_BARS)))}
+
+
+def options(words: Mapping[str, str]) -> list[dict[str, str]]:
+    """Return words as the options of a group of buttons or a select."""
+    return [{"label": text, "value": word} for word, text in words.items()]
+
+
 def segmented(identity: object, words: Mapping[str, str], value: str | None, label: str) -> Any:  # noqa: ANN401 - a component
     """Return Bootstrap's radio button group: one choice of a few, always visible."""
     buttons = dbc.RadioItems(
         id=identity,
-        options=[{"label": text, "value": word} for word, text in words.items()],
+        options=options(words),
         value=value,
         className="btn-group segmented",
         inputClassName="btn-check",

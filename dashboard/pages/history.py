@@ -38,11 +38,7 @@ def _pickers(model: PageModel) -> list[Any]:
     dates = list(model.sessions)
     return [
         dbc.Button("‹", id=ids.PREVIOUS, className="chip icon", title="Previous session"),
-        dbc.Select(
-            id=ids.setting("session"),
-            options=[{"label": label, "value": date} for date, label in dates],
-            value=settings.session or dates[-1][0],
-        ),
+        shell.day_picker(model),
         dbc.Button("›", id=ids.NEXT, className="chip icon", title="Next session"),
         dcc.DatePickerRange(
             id=ids.RANGE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dash
 from dash import Dash, html
 
-from dashboard.pages import ids, shell
+from dashboard.pages import shell
 from dashboard.views.desk import Desk
 from dashboard.views.page import open_page
 
@@ -22,7 +22,6 @@ def register(_app: Dash, desk: Desk) -> None:
         opened = open_page(desk, query, "live")
         if opened is None:
             return shell.waiting(STARTING, "live")
-        day = html.Span(opened.session_label, id=ids.SESSION_PICK, className="chip")
-        return shell.page(opened, extra=[day])
+        return shell.page(opened, extra=[shell.day_picker(opened)])
 
     dash.register_page("live", path="/", name="Live", title="Order flow · live", layout=layout)

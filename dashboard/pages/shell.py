@@ -10,12 +10,9 @@ from dash import dcc, html
 
 from dashboard.figures.chart import GRAPH_CONFIG
 from dashboard.pages import controls, ids
-from dashboard.views.desk import View
 from dashboard.views.page import PageModel
 
 PULSE_MS = 1000
-
-LEVEL_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
 def page(model: PageModel, *, extra: Sequence[Any] = ()) -> html.Div:
@@ -40,7 +37,10 @@ def page(model: PageModel, *, extra: Sequence[Any] = ()) -> html.Div:
                 ],
                 className="chart-slot",
             ),
-            html.Div(id=ids.STATUS, className="status"),
+            html.Div(
+                [html.Div(id=ids.STATUS, className="texts"), html.Span(id=ids.BEHIND)],
+                className="status",
+            ),
             *_machinery(model, live=live),
         ],
         id=ids.DESK,
@@ -52,18 +52,31 @@ def waiting(sentence: str, scope: str) -> html.Div:
     """Return the page for a store that holds nothing yet; it opens the chart when it can."""
     return html.Div(
         [
-            html.Div([html.Span("Order flow", className="brand")], className="topbar"),
-            html.Div(html.P(sentence, id="waiting"), className="p-4"),
+            html.Div(
+                [
+                    html.Span("Order flow", className="brand"),
+                    html.Span(className="grow"),
+                    _pages(live=scope == "live"),
+                ],
+                className="topbar",
+            ),
+            html.Div(
+                dbc.Card(
+                    dbc.CardBody([html.H1("Nothing to show yet"), html.P(sentence, id="waiting")]),
+                    className="control-card",
+                ),
+                className="waiting",
+            ),
             dcc.Interval(id=ids.WAIT, interval=1000),
             dcc.Store(id=ids.SCOPE, data=scope),
             dcc.Location(id=ids.GO, refresh=True),
-        ]
+        ],
+        className="desk empty",
     )
 
 
 def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
     settings = model.view.settings
-    quick = settings.bar if settings.bar in controls.QUICK_BARS else None
     return html.Div(
         [
             html.Span("Order flow", className="brand"),
@@ -74,34 +87,35 @@ def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
             ),
             *extra,
             controls.segmented(
-                ids.setting("bar.quick"), {b: b for b in controls.QUICK_BARS}, quick, "Bar size"
+                ids.setting("bar-quick"),
+                controls.bar_choices(settings.bar),
+                settings.bar,
+                "Bar size",
+            ),
+            dbc.Button(
+                "…",
+                id=ids.TYPED_BAR,
+                className="chip icon",
+                title="Type any size: 30s, 100t, 5000v, 20r, 500delta",
             ),
             dbc.Select(
-                id=ids.setting("level.quick"),
-                options=level_choices(model.view),
+                id=ids.setting("level-quick"),
+                options=controls.options(model.level_choices),
                 value=settings.level,
-            ),
-            html.Span(
-                [html.Span("Level", className="faint"), html.Span(id=ids.LEVEL_SHOWN)],
-                className="chip",
             ),
             controls.segmented(
                 ids.setting("cells"), controls.WORDS["cells"], settings.cells, "Cells"
             ),
+            dbc.Button(id=ids.STUDIES, className="chip", title="Open the Studies card"),
             dbc.Button("☰", id=ids.FOLD, className="chip icon", title="Control cards (C)"),
             html.Span(className="grow"),
-            html.Nav(
-                [
-                    dcc.Link("Live", href="/", className="active" if live else ""),
-                    dcc.Link("History", href="/history", className="" if live else "active"),
-                ],
-                className="pages",
-            ),
+            _pages(live=live),
             html.Div(
                 [
-                    html.Span(model.mode, id=ids.MODE, className="badge-mode"),
-                    html.Span(className="dot", id="feed-dot"),
-                    html.Span(id="feed-age"),
+                    html.Span(model.mode, id=ids.MODE, className=badge(model.mode)),
+                    # Stored data has no feed whose age would mean anything.
+                    *([html.Span(className="dot", id="feed-dot")] if live else []),
+                    *([html.Span(id="feed-age")] if live else []),
                 ],
                 className="feed",
             ),
@@ -110,14 +124,26 @@ def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
     )
 
 
-def level_choices(view: View) -> list[dict[str, str]]:
-    """Return the level sizes that the top bar offers: auto, then multiples of the tick in force."""
-    instrument = view.instrument
-    sizes = [step * instrument.tick_size for step in LEVEL_STEPS]
-    texts = [format(instrument.price_of(s).normalize(), "f") for s in sizes]
-    if view.settings.level not in ("auto", *texts):
-        texts.append(view.settings.level)
-    return [{"label": "Auto", "value": "auto"}, *({"label": t, "value": t} for t in texts)]
+def day_picker(model: PageModel) -> dbc.Select:
+    """Return the choice of a stored session; on the live page another day opens its history."""
+    days = dict(model.sessions)
+    shown = model.view.settings.session or next(reversed(days), "")
+    return dbc.Select(id=ids.setting("session"), options=controls.options(days), value=shown)
+
+
+def badge(mode: str) -> str:
+    """Return the classes of the badge that says whose data this is."""
+    return f"badge-mode {mode.lower()}"
+
+
+def _pages(*, live: bool) -> html.Nav:
+    return html.Nav(
+        [
+            dcc.Link("Live", href="/", className="active" if live else ""),
+            dcc.Link("History", href="/history", className="" if live else "active"),
+        ],
+        className="pages",
+    )
 
 
 def _notices(model: PageModel) -> list[Any]:

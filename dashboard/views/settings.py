@@ -10,7 +10,7 @@ from dashboard.domain.instrument import Instrument
 from dashboard.errors import InputError
 from dashboard.figures.view import FIELD_NAMES, ViewErrors, ViewSettings, fits_tick
 
-QUICK = {"bar.quick": "bar", "level.quick": "level"}
+QUICK = {"bar-quick": "bar", "level-quick": "level"}
 """Second controls of a setting, in the top bar, and the setting they hold."""
 
 OPENS_PAGE = ("symbol", "session")
@@ -51,8 +51,8 @@ def apply_values(
     name = QUICK.get(trigger, trigger)
     # Symbol and session have no last good value to keep: what they name is on the page.
     kept = [n for n in FIELD_NAMES if n not in OPENS_PAGE]
-    wanted = {n: values[n] for n in kept if values.get(n) not in (None, "")}
-    if values.get(trigger) not in (None, ""):
+    wanted = {n: values[n] for n in kept if values.get(n) is not None}
+    if values.get(trigger) is not None:
         wanted[name] = values[trigger]
     if name in OPENS_PAGE:
         return _open_page(view, name, str(values[trigger]), path)
