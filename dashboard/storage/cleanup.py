@@ -67,9 +67,10 @@ def finish_pruning(db: sqlite3.Connection, path: Path) -> None:
 
 def _delete_trades(db: sqlite3.Connection, path: Path, session_id: int) -> None:
     query = "SELECT instrument_id, first_seq, last_seq FROM sessions WHERE id = ?"
-    instrument_id, first, last = db.execute(query, (session_id,)).fetchone()
-    if first is None:
+    row = db.execute(query, (session_id,)).fetchone()
+    if row is None or row[1] is None:  # another process was faster, or there are no trades
         return
+    instrument_id, first, last = row
     for start in range(first, last + 1, _CHUNK):
         with writing(db, path):
             db.execute(

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dashboard.domain.calendar import calendar_24x7
+from dashboard.domain.trade import SideRule
 from dashboard.errors import InstrumentUnknownError, StoreError, ViewNotPossibleError
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
@@ -90,6 +91,14 @@ def test_trades_are_read_on_from_a_number(store: Path) -> None:
     assert history.read_trades("BTC", after_seq=150, limit=2).seq.tolist() == [151, 152]
     assert history.read_trades("BTC", OPEN + DAY, after_seq=20).seq[0] == 101
     assert len(history.read_trades("BTC", after_seq=300)) == 0
+
+
+def test_volume_is_told_by_the_rule_that_decided_the_side(store: Path) -> None:
+    history = SqliteHistory(store)
+    for first, rows in ((None, TRADES), (OPEN + DAY, TRADES.take(slice(100, 300)))):
+        expected = tuple(int(rows.size[rows.rule == rule].sum()) for rule in SideRule)
+        assert history.read_volume_by_rule("BTC", first, None) == expected
+    assert history.read_volume_by_rule("NONE", None, None) == (0,) * len(SideRule)
 
 
 def test_sessions_of_different_ticks_read_at_the_common_one(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class ImportReport:
         rows_added: Those that were not stored before.
         sessions: Sessions written.
         bars: Base bars written.
-        instrument: As it is stored now.
+        instrument: With the tick and lot of these files.
         notes: Whole sentences: what was inferred, left out, or should be looked at.
     """
 
@@ -167,7 +167,8 @@ class ImportRun:
     def begin(self, instrument: Instrument) -> None:
         """Start writing sessions of an instrument, with its tick and lot.
 
-        An instrument that is stored already keeps its own tick and lot.
+        An instrument that is stored already keeps its own tick and lot unless one of these
+        sessions becomes its newest.
 
         Raises:
             StoreError: The stored one has other units, another calendar, or is simulated.
@@ -261,6 +262,16 @@ class ImportRun:
                 (SessionState.SHOWN, self._import_id, SessionState.WRITING),
             )
             db.execute("UPDATE instruments SET shown = 1 WHERE id = ?", (stored.id,))
+            # An instrument's own tick and lot are those of its newest session.
+            db.execute(
+                """UPDATE instruments SET (tick_size, lot_size) = (
+                    SELECT tick_size, lot_size FROM shown_sessions s
+                    WHERE s.instrument_id = instruments.id ORDER BY session_ns DESC LIMIT 1)
+                WHERE id = ? AND ? = (
+                    SELECT import_id FROM shown_sessions s
+                    WHERE s.instrument_id = instruments.id ORDER BY session_ns DESC LIMIT 1)""",
+                (stored.id, self._import_id),
+            )
             db.execute("UPDATE imports SET complete = 1 WHERE id = ?", (self._import_id,))
             raise_generation(db)
         set_durable(self._db, False)

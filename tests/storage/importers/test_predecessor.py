@@ -131,6 +131,16 @@ def test_a_view_it_cannot_make_is_refused(store: Path, old: Path) -> None:
         regroup(bars, 100)
 
 
+def test_bars_off_the_sessions_grid_are_reported(store: Path, tmp_path: Path) -> None:
+    # Half-hour bars of a clock that knew no session: 09:00 and 09:30 instead of 09:15.
+    old = old_file(tmp_path / "old.db", bar(-15), bar(15), bar(45))
+    report = import_predecessor(store, old)
+    assert "3 bars do not begin at a multiple of 30m" in report.notes[-1]
+    bars = SqliteHistory(store).read_bars("53001")
+    assert bars.ordinal.tolist() == [-1, 0, 1]
+    assert (bars.start_ns // 10**9 - OPEN_S).tolist() == [-900, 900, 2700]
+
+
 def test_interval_and_row_size_may_be_given(store: Path, tmp_path: Path) -> None:
     old = old_file(tmp_path / "old.db", bar(0, [(24900.0, 1, 1)]))
     with pytest.raises(ImportFault, match="--level-size"):

@@ -275,10 +275,14 @@ def test_a_session_may_need_a_finer_tick_than_the_one_before(store: Path) -> Non
     report = take(store, row(OPEN + DAY, "100.1"), row(OPEN + DAY + 1, "100.3"))
     history = SqliteHistory(store)
     assert [s.tick_size for s in history.sessions("X")] == [5, 1]
+    assert history.find_instrument("X") == report.instrument
     assert report.instrument.tick_size == 1
     assert history.read_bars("X").level_size == 1
+    earlier = take(store, row(OPEN - DAY, "100"), tick_size=Decimal("0.2"), name="e.csv")
+    assert earlier.instrument.tick_size == 2
+    assert history.find_instrument("X") == report.instrument
     take(store, row(OPEN + 2, "100.2"), name="u.csv")
-    assert [s.tick_size for s in history.sessions("X")] == [1, 1]
+    assert [s.tick_size for s in history.sessions("X")] == [2, 1, 1]
 
 
 def test_fractional_sizes_are_scaled(store: Path) -> None:
