@@ -135,9 +135,10 @@ class SeriesCache:
             generation = self._generation
             entry.series.refresh(live)
             bars, is_open = entry.series.bars, entry.series.is_open
+            epoch = entry.series.layout_epoch
             close = self._previous_close(entry, key, bars)
             by_rule = self._volume_by_rule(entry, key, live)
-        self._account(key, entry, bars)
+        self._account(key, entry)
         status = self._board.read_status() if key.last_session is None else None
         newest = int(bars.version.max(initial=0))
         seq = int(bars.last_seq.max(initial=0))
@@ -147,7 +148,7 @@ class SeriesCache:
             bars=bars,
             anchor_session_ns=key.first_session,
             generation=generation,
-            layout_epoch=0,
+            layout_epoch=epoch,
             version=live.version if live is not None else newest,
             trade_seq=seq,
             live=live,
@@ -276,9 +277,9 @@ class SeriesCache:
             self._sessions.clear()
             self._generation = generation
 
-    def _account(self, key: SeriesKey, entry: _Entry, bars: Bars) -> None:
+    def _account(self, key: SeriesKey, entry: _Entry) -> None:
         """Keep the sum of cached bytes under the limit, oldest use first."""
-        entry.bytes = 200 * len(bars) + 40 * len(bars.level_price)
+        entry.bytes = entry.series.nbytes
         with self._lock:
             total = sum(e.bytes for e in self._entries.values())
             while total > self._limit and len(self._entries) > 1:

@@ -11,12 +11,14 @@ from typing import Protocol
 
 import numpy as np
 
-from dashboard.domain.aggregate import Carry, aggregate
-from dashboard.domain.bars import MINUTE, BarKind, Bars, BarSpec
+from dashboard.domain.aggregate import Carry, aggregate, gap_bars
+from dashboard.domain.bars import BAR_COLUMNS, LEVEL_COLUMNS, MINUTE, BarKind, Bars, BarSpec
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.footprint import regroup
 from dashboard.domain.livestate import LiveState
 from dashboard.domain.merge import combine, merge
+from dashboard.domain.quote import Gap
+from dashboard.domain.trade import Trades
 from dashboard.ports import History
 
 
@@ -30,6 +32,14 @@ class Series(Protocol):
     @property
     def is_open(self) -> bool:
         """Whether the last bar still forms."""
+
+    @property
+    def layout_epoch(self) -> int:
+        """Changes when a bar appeared before the newest one, so that positions moved."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the bars held take."""
 
     def refresh(self, live: LiveState | None) -> None:
         """Take over what the store and the live state hold beyond the last refresh."""
@@ -90,6 +100,17 @@ class MinuteSeries:
     def is_open(self) -> bool:
         """Whether the last bar still forms."""
         return self._is_open
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the bars held take, the base bars they are made of included."""
+        held = (self._closed, self._done, self._bars)
+        return sum(_bytes_of(bars) for bars in held if bars is not None)
+
+    @property
+    def layout_epoch(self) -> int:
+        """Always 0: a closed bar that appears late raises the store's generation."""
+        return 0
 
     def refresh(self, live: LiveState | None) -> None:
         """Take over what the store and the live state hold beyond the last refresh."""
@@ -154,8 +175,8 @@ class MinuteSeries:
 class TradeSeries:
     """Bars aggregated from the stored trades, continued with the carry.
 
-    A bar's version is the board version at which its newest trade was read here; that is never
-    lower than the version that published it, so a client may get a bar twice but misses none.
+    A bar's version is the board version at which its newest trade was read here. It is never lower
+    than the version that published it, so a client may get a bar twice but misses none.
     """
 
     def __init__(
@@ -176,9 +197,18 @@ class TradeSeries:
         self._tick_size = tick_size
         self._calendar = calendar
         self._range = (first_session, last_session)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget everything that was read."""
         self._seen_seq = 0
         self._carry: Carry | None = None
-        self._bars = Bars.empty(spec, level_size)
+        self._bars = Bars.empty(self._spec, self._level_size)
+        self._late = 0
+        self._gaps: set[Gap] = set()
+        self._gaps_seen: tuple[int, int] | None = None
+        self._is_open = False
+        self._without_board = False
 
     @property
     def bars(self) -> Bars:
@@ -188,14 +218,39 @@ class TradeSeries:
     @property
     def is_open(self) -> bool:
         """Whether the last bar still forms."""
-        return bool(len(self._bars))
+        return self._is_open
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the bars held take."""
+        return _bytes_of(self._bars)
+
+    @property
+    def layout_epoch(self) -> int:
+        """Bars that came before others that were there already, or that only a gap makes.
+
+        Counted from the trades' order alone, so that all processes come to the same number.
+        """
+        return self._late + int((self._bars.trades == 0).sum())
 
     def refresh(self, live: LiveState | None) -> None:
-        """Take over the trades stored since the last refresh."""
+        """Take over the trades and gaps stored since the last refresh."""
+        if live is not None and self._without_board:
+            # What was read while the board was lost has no version that a client could ask for.
+            self._begin()
+        self._without_board = live is None
         trades = self._history.read_trades(self._symbol, *self._range, after_seq=self._seen_seq)
-        if not len(trades):
-            return
-        self._seen_seq = int(trades.seq.max())
+        if len(trades):
+            self._absorb(trades, live)
+        if self._spec.kind is BarKind.TIME:
+            self._absorb_gaps(live)
+        self._is_open = live is not None and self._forms(live)
+
+    def _absorb(self, trades: Trades, live: LiveState | None) -> None:
+        newest = int(trades.seq.max())
+        self._seen_seq = newest
+        if self._spec.kind is BarKind.TIME:
+            self._late += self._count_late(trades)
         fresh, self._carry = aggregate(
             trades,
             self._spec,
@@ -204,9 +259,50 @@ class TradeSeries:
             self._carry,
             tick_size=self._tick_size,
         )
-        version = live.version if live is not None else 0
+        # Stored but not yet published: whoever asks again after the publish must get them again.
+        ahead = live is not None and newest > live.trade_seq
+        self._join(fresh, live.version + ahead if live is not None else 0)
+
+    def _absorb_gaps(self, live: LiveState | None) -> None:
+        """Add the volume that gaps left on no price to the time bars in which they ended."""
+        seen = (live.session_ns, live.gaps) if live is not None else None
+        if seen is not None and seen == self._gaps_seen:
+            return
+        found = [
+            gap
+            for session_ns in np.unique(self._bars.session_ns).tolist()
+            for gap in self._history.read_gaps(self._symbol, session_ns)
+            if gap not in self._gaps
+        ]
+        self._gaps_seen = seen
+        self._gaps.update(found)
+        fresh = gap_bars(found, self._spec, self._calendar, self._level_size)
+        self._join(fresh, live.version if live is not None else 0)
+
+    def _join(self, fresh: Bars, version: int) -> None:
         fresh = fresh.with_columns(version=np.full(len(fresh), version, np.int64))
         self._bars = _joined(self._bars, fresh)
+
+    def _count_late(self, trades: Trades) -> int:
+        """Return how many time bars these trades put before bars that were there already."""
+        session = self._calendar.session_open(trades.event_ns)
+        keys = session + (trades.event_ns - session) // self._spec.interval_ns
+        known = self._bars.keys[self._bars.trades > 0]
+        newest = known.max(initial=np.iinfo(np.int64).min)
+        bars, first = np.unique(keys, return_index=True)
+        before = np.maximum.accumulate(np.concatenate([[newest], keys]))[first]
+        return int(((bars < before) & ~np.isin(bars, known)).sum())
+
+    def _forms(self, live: LiveState) -> bool:
+        """A time bar forms while the minute of its newest trade does; others until the next one."""
+        return bool(len(self._bars)) and (
+            self._spec.kind is not BarKind.TIME or len(live.open_bars) > 0
+        )
+
+
+def _bytes_of(bars: Bars) -> int:
+    """Return the size of the columns, all of 8 bytes but the gap flag."""
+    return 8 * (len(BAR_COLUMNS) * len(bars) + len(LEVEL_COLUMNS) * len(bars.level_price))
 
 
 def _joined(earlier: Bars | None, later: Bars) -> Bars:

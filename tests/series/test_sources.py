@@ -2,82 +2,32 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from dashboard.domain.aggregate import aggregate
-from dashboard.domain.bars import BAR_COLUMNS, LEVEL_COLUMNS, MINUTE, Bars, BarSpec
+from dashboard.domain.bars import BarSpec
 from dashboard.domain.calendar import calendar_24x7
-from dashboard.domain.instrument import Instrument
-from dashboard.domain.livestate import LiveState
 from dashboard.domain.merge import merge
-from dashboard.domain.provenance import Provenance
+from dashboard.domain.quote import Gap
 from dashboard.domain.trade import Trades
 from dashboard.series.sources import MinuteSeries, Series, TradeSeries, needs_trades
-from tests.fakes import FakeHistory, FakeStore
-
-DAY = 86_400_000_000_000
-START = 1_750_032_000_000_000_000
-TICK, LEVEL = 10, 20
-NOT_COMPARED = {"version"}
-
-
-class Market:
-    """A store and the live state beside it, after some of a tape was ingested."""
-
-    def __init__(self, tape: Trades) -> None:
-        self.tape = tape
-        self.store = FakeStore(instruments={"X": Instrument("X", calendar="24x7", tick_size=TICK)})
-        self.history = FakeHistory(self.store)
-        self.open = Bars.empty(MINUTE, TICK)
-        self.trades = tape.take(slice(0, 0))
-
-    def ingest(self, count: int) -> None:
-        """Store the first trades of the tape; all their minutes but the last one are closed."""
-        self.trades = self.tape.take(slice(0, count))
-        bars, _ = aggregate(self.trades, MINUTE, calendar_24x7(), TICK)
-        # The version of a minute is the number of trades when it last changed.
-        bars = bars.with_columns(version=bars.last_seq)
-        closed = max(len(bars) - 1, 0)
-        rows = {int(bars.keys[row]): bars.take(row, row + 1) for row in range(closed)}
-        self.open = bars.take(closed, len(bars))
-        self.store.trades["X"], self.store.bars["X"] = self.trades, rows
-
-    def live(self) -> LiveState:
-        count = len(self.trades)
-        return LiveState(
-            symbol="X", version=count, trade_seq=count, receive_ns=0,
-            session_ns=int(self.open.session_ns[-1]), open_bars=self.open,
-            quote=None, last_price=0, provenance=Provenance(),
-        )  # fmt: skip
+from tests.series.markets import (
+    LEVEL,
+    SECOND,
+    START,
+    SYMBOL,
+    TICK,
+    Market,
+    assert_same,
+    random_tape,
+    tape_at,
+)
 
 
 def series_of(market: Market, recipe: BarSpec) -> Series:
     """Return the series that a view of these bars uses."""
     kind = TradeSeries if needs_trades(recipe, 60) else MinuteSeries
-    return kind(market.history, "X", recipe, LEVEL, TICK, calendar_24x7(), None, None)
-
-
-def random_tape(seed: int = 3, count: int = 3_000) -> Trades:
-    """Return trades over two sessions with quiet minutes, unknown sides and repeated times."""
-    rng = np.random.default_rng(seed)
-    steps = np.where(rng.random(count) < 0.02, 400, rng.exponential(12, count)) * 1e9
-    event = START + DAY - 3 * 3600 * 10**9 + np.cumsum(steps.astype(np.int64))
-    return Trades.build(
-        event_ns=event,
-        price=250_000 + TICK * np.cumsum(rng.integers(-2, 3, count)),
-        size=rng.integers(1, 50, count),
-        side=rng.integers(-1, 2, count),
-        seq=np.arange(1, count + 1),
-    )
-
-
-def assert_same(got: Bars, wanted: Bars) -> None:
-    assert len(got) == len(wanted)
-    np.testing.assert_array_equal(got.offsets, wanted.offsets)
-    for name in (*BAR_COLUMNS, *LEVEL_COLUMNS):
-        if name not in NOT_COMPARED:
-            np.testing.assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
+    return kind(market.history, SYMBOL, recipe, LEVEL, TICK, calendar_24x7(), None, None)
 
 
 @pytest.mark.parametrize("spec", ["1m", "5m", "75m", "30s", "40t", "700v", "6r", "90delta"])
@@ -134,3 +84,78 @@ def test_fragments_join_whatever_their_cut() -> None:
     second, _ = aggregate(tape.take(slice(133, 400)), recipe, calendar, LEVEL, carry)
     wanted, _ = aggregate(tape, recipe, calendar, LEVEL)
     assert_same(merge(first, second), wanted)
+
+
+def test_a_reader_ahead_of_the_board_brings_the_bar_again_after_the_publish() -> None:
+    market = Market(random_tape(count=80))
+    series = series_of(market, BarSpec.parse("10t"))
+    market.ingest(30)
+    series.refresh(market.live())
+    shown = market.live()
+    market.store_trades(40)
+    series.refresh(shown)  # read between commit and publish; the bar is full now
+    # A browser that another process told version 40 of the board, and one that this one told 30:
+    assert len(series.bars) == 4
+    assert int(series.bars.version[-1]) > shown.version
+
+
+def test_trades_read_while_the_board_was_lost_get_a_version_when_it_is_back() -> None:
+    market = Market(random_tape(count=80))
+    series = series_of(market, BarSpec.parse("10t"))
+    market.ingest(30)
+    series.refresh(market.live())
+    market.store_trades(50)
+    series.refresh(None)
+    assert not series.is_open
+    series.refresh(market.live())
+    assert series.bars.version[-2:].tolist() == [50, 50]
+    assert_same(
+        series.bars, aggregate(market.trades, BarSpec.parse("10t"), calendar_24x7(), LEVEL)[0]
+    )
+
+
+def test_a_bar_that_appears_late_moves_positions_alike_for_all_readers() -> None:
+    # The third bar of 30 seconds gets its only trade after the fourth one began.
+    market = Market(tape_at(5, 35, 95, 65, 100))
+    recipe = BarSpec.parse("30s")
+    early = series_of(market, recipe)
+    epochs = []
+    for count in range(1, 6):
+        market.ingest(count)
+        early.refresh(market.live())
+        late = series_of(market, recipe)
+        late.refresh(market.live())
+        assert early.layout_epoch == late.layout_epoch
+        assert_same(early.bars, late.bars)
+        epochs.append(early.layout_epoch)
+    assert epochs == [0, 0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("counts", [(4,), (1, 2, 3, 4), (2, 4)])
+def test_volume_missed_in_a_gap_is_in_bars_of_trades_too(counts: tuple[int, ...]) -> None:
+    gaps = [
+        Gap(SYMBOL, START + 10 * SECOND, START + 70 * SECOND, 500, 250_000, "line lost"),
+        Gap(SYMBOL, START + 80 * SECOND, START + 118 * SECOND, 40, 250_000, "line lost"),
+    ]
+    market = Market(tape_at(5, 35, 75, 119), gaps)
+    series, minutes = (
+        series_of(market, BarSpec.parse("30s")),
+        series_of(market, BarSpec.parse("1m")),
+    )
+    for count in counts:
+        market.ingest(count)
+        series.refresh(market.live())
+        minutes.refresh(market.live())
+        for total in ("unattributed_volume", "volume"):
+            assert getattr(series.bars, total).sum() == getattr(minutes.bars, total).sum()
+    assert series.bars.unattributed_volume.tolist() == [0, 0, 500, 40]
+    assert series.bars.gap.tolist() == [False, False, True, True]
+
+
+def test_bars_that_are_not_time_count_no_gap() -> None:
+    gap = Gap(SYMBOL, START, START + 20 * SECOND, 500, 250_000, "line lost")
+    market = Market(tape_at(5, 35, 75), [gap])
+    series = series_of(market, BarSpec.parse("2t"))
+    market.ingest(3)
+    series.refresh(market.live())
+    assert series.bars.volume.sum() == market.trades.size.sum()
