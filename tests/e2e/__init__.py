@@ -1,0 +1,1 @@
+"""The parts together: command line, feeds, store, board, series and server, without a browser."""
