@@ -115,6 +115,13 @@
     return nothing();
   }
 
+  /** Name the day that the live page shows, the newest, among those to choose from. */
+  function days(options) {
+    if (!options || !options.length) return nothing();
+    client().set_props({ type: 'set', name: 'session' }, { options, value: options[options.length - 1].value });
+    return nothing();
+  }
+
   /** Show or hide the control cards; remembered in this browser. */
   function fold(clicks, folded) {
     const now = clicks ? !folded : Boolean(folded);
@@ -155,5 +162,5 @@
   });
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.page = { beat, options, address, fold };
+  window.dash_clientside.page = { beat, options, address, days, fold };
 })();

@@ -132,19 +132,19 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         return controls.options(controls.bar_choices(view["bar"])), page.studies_text(view)
 
     @app.callback(
-        Output(ids.setting("session"), "options"),
-        Output(ids.setting("session"), "value"),
+        Output(ids.DAYS, "data"),
         Input(ids.DRAWN, "data"),
         State(ids.VIEW, "data"),
         State(ids.SCOPE, "data"),
         prevent_initial_call=True,
     )
-    def on_new_session(_drawn: Any, view: Text, scope: str) -> tuple[Any, Any]:  # noqa: ANN401 - stored
-        """Let the live page name the day that it shows, also after the next one has begun."""
-        if scope != "live":
-            return no_update, no_update
-        days = page.days(desk, view)
-        return controls.options(days), next(reversed(days), "")
+    def on_new_session(_drawn: Any, view: Text, scope: str) -> Any:  # noqa: ANN401 - stored
+        """Let the live page name the day that it shows, also after the next one has begun.
+
+        The browser hands it to the picker: as an output of this callback the picker, which the
+        view depends on, would close a circle, and Dash starts no callback of a circle.
+        """
+        return controls.options(page.days(desk, view)) if scope == "live" else no_update
 
     @app.callback(
         Output(ids.GO, "href", allow_duplicate=True),
@@ -183,6 +183,7 @@ def _register_clientside(app: Dash) -> None:
     for name, output, arguments in (
         ("options", Output(ids.sink("options"), "data"), [Input(ids.OPTIONS, "data")]),
         ("beat", Output(ids.sink("beat"), "data"), live),
+        ("days", Output(ids.sink("days"), "data"), [Input(ids.DAYS, "data")]),
         ("address", Output(ids.sink("address"), "data"), [Input(ids.VIEW, "data")]),
         ("fold", Output(ids.DESK, "className"), folding),
     ):

@@ -155,20 +155,25 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
 NAMES: tuple[str, ...] = tuple(c.name for _, rows in CARDS for c in rows)
 
 
-def control_cards(view: ViewSettings) -> html.Div:
-    """Return the column of cards with the view's values, the Feed card last."""
+def control_cards(view: ViewSettings, first: Any = None) -> html.Div:  # noqa: ANN401 - a card
+    """Return the column of cards with the view's values, the Feed card last.
+
+    Args:
+        view: The values.
+        first: A page's own card, to stand above the others.
+    """
     cards = [
-        _card(title, number, [_row(control, view) for control in rows])
+        card(title, str(number), [_row(control, view) for control in rows])
         for number, (title, rows) in enumerate(CARDS, start=1)
     ]
-    cards.append(_card("Feed", len(cards) + 1, [html.Div(id=ids.FEED_CARD)]))
-    return html.Div(cards, id=ids.PANEL, className="panel")
+    feed = card("Feed", str(len(cards) + 1), [html.Div(id=ids.FEED_CARD)])
+    own = [] if first is None else [first]
+    return html.Div([*own, *cards, feed], id=ids.PANEL, className="panel")
 
 
-def _card(title: str, number: int, rows: Sequence[Any]) -> dbc.Card:
-    header = html.Div(
-        [html.Span(title), html.Span(str(number), className="faint")], className="card-head"
-    )
+def card(title: str, mark: str, rows: Sequence[Any]) -> dbc.Card:
+    """Return one card of the column, with a small mark at the right of its title."""
+    header = html.Div([html.Span(title), html.Span(mark, className="faint")], className="card-head")
     return dbc.Card(
         dbc.CardBody([header, *rows]), id=f"card-{title.lower()}", className="control-card"
     )

@@ -8,7 +8,7 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import Dash, dcc, html
 
-from dashboard.pages import ids, shell
+from dashboard.pages import controls, ids, shell
 from dashboard.views.desk import Desk
 from dashboard.views.page import PageModel, open_page
 
@@ -25,30 +25,34 @@ def register(_app: Dash, desk: Desk) -> None:
         opened = open_page(desk, query, "stored")
         if opened is None:
             return shell.waiting(EMPTY, "stored")
-        return shell.page(opened, extra=_pickers(opened))
+        return shell.page(opened, extra=_session_picker(opened), first_card=_range_card(opened))
 
     dash.register_page(
         "history", path="/history", name="History", title="Order flow · history", layout=layout
     )
 
 
-def _pickers(model: PageModel) -> list[Any]:
-    """Return the session picker, its neighbours' buttons and the date range."""
-    settings = model.view.settings
-    dates = list(model.sessions)
+def _session_picker(model: PageModel) -> list[Any]:
+    """Return the choice of a session between the buttons to its neighbours."""
     return [
         dbc.Button("‹", id=ids.PREVIOUS, className="chip icon", title="Previous session"),
         shell.day_picker(model),
         dbc.Button("›", id=ids.NEXT, className="chip icon", title="Next session"),
-        dcc.DatePickerRange(
-            id=ids.RANGE,
-            start_date=settings.from_date or None,
-            end_date=settings.to_date or None,
-            min_date_allowed=dates[0][0] if dates else None,
-            max_date_allowed=dates[-1][0] if dates else None,
-            display_format="D MMM YY",
-            start_date_placeholder_text="From",
-            end_date_placeholder_text="To",
-            clearable=True,
-        ),
     ]
+
+
+def _range_card(model: PageModel) -> dbc.Card:
+    """Return the card with the range of dates, which takes the place of a single session."""
+    settings, dates = model.view.settings, [date for date, _ in model.sessions]
+    picker = dcc.DatePickerRange(
+        id=ids.RANGE,
+        start_date=settings.from_date or None,
+        end_date=settings.to_date or None,
+        min_date_allowed=dates[0] if dates else None,
+        max_date_allowed=dates[-1] if dates else None,
+        display_format="D MMM YY",
+        start_date_placeholder_text="From",
+        end_date_placeholder_text="To",
+        clearable=True,
+    )
+    return controls.card("Sessions", str(len(dates)), [picker])

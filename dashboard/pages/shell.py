@@ -10,20 +10,26 @@ from dash import dcc, html
 
 from dashboard.figures.chart import GRAPH_CONFIG
 from dashboard.pages import controls, ids
-from dashboard.views.page import PageModel
+from dashboard.views.page import RANGE, PageModel, studies_text
 
 PULSE_MS = 1000
 
 
-def page(model: PageModel, *, extra: Sequence[Any] = ()) -> html.Div:
-    """Return a chart page; `extra` are the page's own parts of the top bar."""
+def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None) -> html.Div:  # noqa: ANN401
+    """Return a chart page.
+
+    Args:
+        model: What it shows.
+        extra: The page's own parts of the top bar.
+        first_card: The page's own control card.
+    """
     settings = model.view.settings
     live = model.view.scope == "live"
     return html.Div(
         [
             _topbar(model, extra, live=live),
             html.Div(id=ids.CARDS, className="metrics"),
-            html.Div(controls.control_cards(settings), className="panel-slot"),
+            html.Div(controls.control_cards(settings, first_card), className="panel-slot"),
             html.Div(
                 [
                     dcc.Graph(
@@ -106,7 +112,12 @@ def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
             controls.segmented(
                 ids.setting("cells"), controls.WORDS["cells"], settings.cells, "Cells"
             ),
-            dbc.Button(id=ids.STUDIES, className="chip", title="Open the Studies card"),
+            dbc.Button(
+                studies_text(settings.to_query()),
+                id=ids.STUDIES,
+                className="chip",
+                title="Open the Studies card",
+            ),
             dbc.Button("☰", id=ids.FOLD, className="chip icon", title="Control cards (C)"),
             html.Span(className="grow"),
             _pages(live=live),
@@ -126,8 +137,12 @@ def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
 
 def day_picker(model: PageModel) -> dbc.Select:
     """Return the choice of a stored session; on the live page another day opens its history."""
-    days = dict(model.sessions)
-    shown = model.view.settings.session or next(reversed(days), "")
+    days, settings = dict(model.sessions), model.view.settings
+    shown = settings.session or next(reversed(days), "")
+    if settings.from_date or settings.to_date:
+        ends = (settings.from_date or min(days), settings.to_date or max(days))
+        days = {RANGE: " – ".join(days.get(date, date) for date in ends)} | days
+        shown = RANGE
     return dbc.Select(id=ids.setting("session"), options=controls.options(days), value=shown)
 
 
@@ -161,7 +176,8 @@ def _machinery(model: PageModel, *, live: bool) -> list[Any]:
         dcc.Store(id=ids.QUERY, data=dict(model.query)),
         dcc.Store(id=ids.OPTIONS, data=dict(model.options)),
         dcc.Store(id=ids.SEEN),
-        *(dcc.Store(id=ids.sink(name)) for name in ("options", "beat", "address")),
+        dcc.Store(id=ids.DAYS),
+        *(dcc.Store(id=ids.sink(name)) for name in ("options", "beat", "address", "days")),
         dcc.Store(id=ids.FOLDED, storage_type="local"),
         dcc.Store(id=ids.FAULTS, data=dict(model.faults)),
         dcc.Store(id=ids.DRAWN, data=dict(model.drawn)),

@@ -31,6 +31,9 @@ PATHS: Mapping[str, str] = {"live": "/", "stored": "/history"}
 Assignment = tuple[tuple[str | int, ...], Any]
 """A path into the figure, and what to put there."""
 
+RANGE = "range"
+"""What the choice of a session holds while a range of dates is shown."""
+
 LEVEL_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 """Level sizes to choose from, in ticks."""
 
@@ -186,6 +189,8 @@ def change(
     if trigger == "session":
         if scope == "live" and values.get(trigger) == next(reversed(days(desk, view_text)), ""):
             return Change()  # the day that is live is shown already
+        if values.get(trigger) == RANGE:
+            return Change()
         scope = "stored"
     return apply_values(view, values, trigger, instrument, PATHS[scope])
 
