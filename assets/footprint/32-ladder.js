@@ -200,7 +200,32 @@
       markEdges(scene, row);
       if (flashing && flashing.has(bar.p[k])) scene.sheet.frame(LAYER.EDGE, scene.lines.flash, [left + 0.5, row.top + 0.5, right - left - 1, row.height - 2]);
     }
+    layoutHoles(scene, bar, left, right, whole);
     if (scene.slot.profileWidth) layoutInbar(scene, bar, cx);
+  }
+
+  /** @param {Scene} scene @param {Bar} bar @param {number} left @param {number} right @param {boolean} numbers  Rows inside the bar where nothing traded: empty cells, so that the ladder has no holes. */
+  function layoutHoles(scene, bar, left, right, numbers) {
+    const { level } = scene.scale;
+    const two = scene.twoNumbers;
+    const spine = scene.snap((left + right) / 2);
+    const px = 1 / scene.axes.dpr;
+    for (let k = 1; k < bar.levels; k += 1) {
+      for (let price = bar.p[k - 1] + level; price < bar.p[k]; price += level) {
+        const [low, high] = of.rowEdges(price, scene.scale);
+        const top = scene.snap(scene.y(high));
+        const height = scene.snap(scene.y(low)) - top;
+        if (top >= scene.axes.price.bottom || top + height <= scene.axes.price.top) continue;
+        scene.sheet.fill(LAYER.FILL, scene.theme.blank, left, top, right - left, height - px);
+        if (!numbers) continue;
+        const y = scene.snap(top + (height - 1) / 2 + scene.baseline);
+        if (!two) scene.sheet.text(LAYER.NUMBER, scene.text.center.zero, (left + right) / 2, y, of.ZERO);
+        else {
+          scene.sheet.text(LAYER.NUMBER, scene.text.right.zero, spine - px - 3, y, of.ZERO);
+          scene.sheet.text(LAYER.NUMBER, scene.text.left.zero, spine + 3, y, of.ZERO);
+        }
+      }
+    }
   }
 
   /** @param {Scene} scene @param {Bar} bar @param {any} row  Bid against the spine from the left, ask from the right. */

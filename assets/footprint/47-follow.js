@@ -30,7 +30,7 @@
       this.span = null;
       /** @type {Object<string, number[]>} Ranges that the layer itself has set last. */
       this.own = {};
-      this.busy = false;
+      this.owed = false; // the user has jumped to bars that were not there to fit
       this.source = '';
     }
 
@@ -63,6 +63,7 @@
         this.reset();
       }
       if (this.active) this.move(before === null || edgeOf(before) !== edgeOf(head));
+      else if (this.owed) this.fit();
     }
 
     /** The graph stands, or stands again. */
@@ -152,7 +153,8 @@
     fits(axes, x) {
       const { book } = this.layer;
       const bars = book.between(x[0] - 0.4, x[1] + 0.4);
-      if (!bars.length) return {};
+      this.owed = !bars.length;
+      if (this.owed) return {};
       const price = this.fitting ? fitPrices(bars, book.head.scale, axes.price, this.own.yaxis) : null;
       const ranges = price ? { yaxis: price } : {};
       const names = Object.keys((this.layer.gd.layout.meta || {}).panes || { yaxis2: 'cvd' });
@@ -162,6 +164,16 @@
         if (range) ranges[/** @type {string} */ (name)] = range;
       }
       return ranges;
+    }
+
+    /** @param {[number, number]} range @param {boolean} jump  The user moves x by a key; a jump fits prices anew. */
+    moveTo(range, jump) {
+      const axes = of.readAxes(this.layer.gd);
+      if (!axes) return;
+      this.release(['xaxis']);
+      if (jump) this.held.delete('yaxis');
+      this.set({ xaxis: range, ...this.fits(axes, range) });
+      this.layer.onMoved();
     }
 
     /** @param {Object<string, number[]>} ranges  Give them to Plotly, those that are not so already. */

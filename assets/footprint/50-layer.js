@@ -178,6 +178,13 @@
       this.schedule(change);
     }
 
+    /** Forget all bars: what is asked for next has nothing to do with them. */
+    forget() {
+      this.book = new of.Book();
+      this.feed = { state: '', ageMs: 0, cause: '' };
+      this.schedule(CHANGE.ALL);
+    }
+
     /** @param {string} state @param {number} ageMs @param {string} [cause]  What is known of the feed, also when nothing changed. */
     onFeed(state, ageMs, cause = '') {
       this.feed = { state, ageMs, cause };

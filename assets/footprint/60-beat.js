@@ -74,7 +74,8 @@
      * @param {boolean} live  False: ask once for this view, then only for bars that are missing.
      */
     beat(view, live) {
-      const text = JSON.stringify(view || {});
+      const text = JSON.stringify([live, view || {}]);
+      if (live !== this.live) this.layer.forget(); // the other page's bars are another world
       this.live = live;
       if (text !== this.viewText) this.changeView(view || {}, text);
       else if (live) this.ask();

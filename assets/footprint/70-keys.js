@@ -82,12 +82,11 @@
       const { layer } = this;
       const idle = this.wanted === null;
       this.wanted = range;
-      if (jump) layer.follow.held.delete('yaxis');
       if (!idle) return; // a held key moves once per redraw, not once per repeat
       requestAnimationFrame(() => {
         const to = /** @type {[number, number]} */ (this.wanted);
         this.wanted = null;
-        if (layer.gd) window.Plotly.relayout(layer.gd, { 'xaxis.range': [...to] });
+        if (layer.gd) layer.follow.moveTo(to, jump);
       });
     }
 

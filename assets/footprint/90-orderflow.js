@@ -14,6 +14,8 @@
   let keys = null;
   /** @type {Object<string, any>|null} A payload that came before there was a layer. */
   let early = null;
+  /** @type {[Object<string, string>, boolean]|null} A view that was asked for before there was a layer. */
+  let earlyView = null;
 
   /** @returns {any} Dash's browser side, null in a page without Dash. */
   function dash() {
@@ -50,6 +52,8 @@
     const payload = options.payload || early;
     early = null;
     if (payload) layer.apply(payload);
+    if (earlyView) beats.beat(...earlyView);
+    earlyView = null;
     return nothing();
   }
 
@@ -75,6 +79,13 @@
     return nothing();
   }
 
+  /** @param {Object<string, string>} view @param {boolean} live */
+  function ask(view, live) {
+    if (view && beats) beats.beat(view, live);
+    else if (view) earlyView = [view, live];
+    return nothing();
+  }
+
   /**
    * One beat of a live page.
    *
@@ -82,14 +93,12 @@
    * @param {Object<string, string>} view  All view settings as text.
    */
   function beat(_count, view) {
-    if (beats && view) beats.beat(view, true);
-    return nothing();
+    return ask(view, true);
   }
 
   /** @param {Object<string, string>} view  Show stored bars: ask now, and again for bars that are missing. */
   function show(view) {
-    if (beats && view) beats.beat(view, false);
-    return nothing();
+    return ask(view, false);
   }
 
   /** Follow the newest bar. */

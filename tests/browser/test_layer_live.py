@@ -394,6 +394,26 @@ def test_stored_bars_are_asked_once_and_again_when_missing(browser: Harness) -> 
     assert len(page.queries) == 2
 
 
+def test_a_view_asked_for_before_the_layer_is_attached_is_not_lost(browser: Harness) -> None:
+    browser.open()
+    browser.answer = lambda _query: Answer(body=make_payload(START, live=False))
+    browser.js("orderflow.show(arguments[0])", VIEW)
+    assert browser.queries == []
+    browser.plot(make_figure(START))
+    browser.wait("orderflow.state().cells > 20")
+    assert len(browser.queries) == 1
+
+
+def test_live_and_stored_bars_of_the_same_settings_are_not_mixed(page: Harness) -> None:
+    page.answer = lambda _query: Answer(body=make_payload(START, version=3))
+    beat(page)
+    page.answer = lambda _query: Answer(body=make_payload(START[:20], version=3, live=False))
+    page.js("orderflow.show(arguments[0])", VIEW)
+    page.wait("orderflow.state().total === 20")
+    assert page.queries[-1]["path"] == "/api/v1/bars"
+    assert (page.queries[-1]["view"], page.queries[-1]["since"]) == ("", "0")
+
+
 def test_auto_level_is_told_what_the_pane_shows(page: Harness) -> None:
     beat(page, VIEW | {"level": "auto"})
     low, high = y_range(page)

@@ -445,3 +445,21 @@ def test_unknown_numbers_stay_away(page: Harness) -> None:
     assert "null" not in texts
     assert "NaN" not in texts
     assert "undefined" not in texts
+
+
+def test_rows_without_trades_inside_a_bar_are_empty_cells(page: Harness) -> None:
+    bars = make_bars(3, seed=2, trades=50)
+    low = min(bars[1].levels)
+    bars[1].levels = {low: [1, 2], low + 4 * LEVEL: [3, 4]}
+    found = call(page, "layout", make_payload(bars), axes(), {})
+    theme = call(page, "themeOf", {})
+    left, _, width, height = next(c["box"] for c in found["cells"] if c["x"] == 1)
+    holes = [
+        box
+        for box in found["boxes"]
+        if box["colour"] == theme["blank"] and box["x"] == left and box["w"] == width
+    ]
+    tops = [510 - (low + k * LEVEL + LEVEL - 2_505_000) / SCALE * 10 for k in (1, 2, 3)]
+    assert [box["y"] for box in holes] == pytest.approx(tops)
+    assert {box["h"] for box in holes} == {height - 1}
+    assert len([c for c in found["cells"] if c["x"] == 1]) == 2
