@@ -43,6 +43,7 @@ Window = tuple[int, int]
 """First and last position wanted, both inclusive."""
 
 _MS = 1_000_000
+_MINUTE_NS = 60_000_000_000
 _ROW_NAMES = {
     "delta": "Δ",
     "pct": "Δ %",
@@ -313,10 +314,16 @@ def _tags(frame: ViewFrame, settings: ViewSettings, first: int, last: int) -> li
 
 def since_text(snapshot: Snapshot) -> str:
     """Return "since 11:02" where live data begins a minute or more after its session's open."""
-    live = snapshot.live
-    if live is None or live.first_ns - live.session_ns < 60_000_000_000 or not live.first_ns:
+    live, bars = snapshot.live, snapshot.bars
+    if live is None or not live.first_ns:
         return ""
-    return f"since {clock(live.first_ns, snapshot.calendar.timezone, seconds=False)}"
+    # Bars stored by an earlier run count as well: the live state may know its own start only.
+    mine = int(np.searchsorted(bars.session_ns, live.session_ns))
+    stored = mine < len(bars) and bars.session_ns[mine] == live.session_ns
+    first_ns = min(live.first_ns, int(bars.start_ns[mine])) if stored else live.first_ns
+    if first_ns - live.session_ns < _MINUTE_NS:
+        return ""
+    return f"since {clock(first_ns, snapshot.calendar.timezone, seconds=False)}"
 
 
 def _last(snapshot: Snapshot) -> dict[str, Any] | None:

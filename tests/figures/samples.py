@@ -65,6 +65,14 @@ def bars_of(*ladders: Levels, sessions: Sequence[int] = (), lot: int = 1) -> Bar
     return versioned(bars)
 
 
+def shifted(bars: Bars, minutes: int) -> Bars:
+    """Return one-minute bars so many minutes later in their session."""
+    later = minutes * MINUTE
+    return bars.with_columns(
+        ordinal=bars.ordinal + minutes, start_ns=bars.start_ns + later, end_ns=bars.end_ns + later
+    )
+
+
 def versioned(bars: Bars, first: int = 1) -> Bars:
     """Return the bars with versions that count them."""
     return bars.with_columns(version=np.arange(first, first + len(bars)))

@@ -18,7 +18,17 @@ from dashboard.domain.trade import SideRule
 from dashboard.figures.cards import Card, Part, feed_rows, metric_cards, status_parts
 from dashboard.figures.frame import ViewFrame, derive
 from dashboard.figures.view import ViewSettings
-from tests.figures.samples import MINUTE, OPEN, PLAIN, V2, V3, bars_of, live_of, snapshot_of
+from tests.figures.samples import (
+    MINUTE,
+    OPEN,
+    PLAIN,
+    V2,
+    V3,
+    bars_of,
+    live_of,
+    shifted,
+    snapshot_of,
+)
 
 NIFTY = Instrument("NIFTY", price_scale=1, tick_size=1, lot_size=75)
 QUOTE = Quote(
@@ -87,7 +97,7 @@ def test_levels_are_the_sessions_whatever_profile_is_shown() -> None:
 
 
 def test_a_session_seen_from_its_middle_says_since_when() -> None:
-    bars = bars_of(V2)
+    bars = shifted(bars_of(V2), 90)
     late = live_of(bars, first_ns=OPEN + 90 * MINUTE)
     assert values(card(metric_cards(frame_of(bars, live=late), PLAIN), "VWAP").more) == [
         "since 01:30"

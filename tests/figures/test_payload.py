@@ -22,7 +22,17 @@ from dashboard.figures.frame import derive
 from dashboard.figures.payload import build_payload
 from dashboard.figures.view import ViewSettings
 from tests.figures import samples
-from tests.figures.samples import MINUTE, OPEN, PLAIN, V2, V3, bars_of, live_of, snapshot_of
+from tests.figures.samples import (
+    MINUTE,
+    OPEN,
+    PLAIN,
+    V2,
+    V3,
+    bars_of,
+    live_of,
+    shifted,
+    snapshot_of,
+)
 
 FIELDS = {
     "schema", "view", "figure", "version", "trade_seq", "receive_ms", "complete", "symbol", "bar",
@@ -234,14 +244,16 @@ def test_tags_carry_true_prices() -> None:
 
 
 def test_a_session_seen_from_its_middle_says_since_when() -> None:
-    bars = bars_of(V2)
+    bars = shifted(bars_of(V2), 90)
     late = live_of(bars, first_ns=OPEN + 90 * MINUTE)
-    tags = payload_of(V2, live=late, previous_close=90)["tags"]
+    tags = build_payload(frame_of(bars, live=late, previous_close=90), PLAIN)["tags"]
     assert {tag["text"] for tag in tags} == {
         "VAH since 01:30", "POC since 01:30", "VAL since 01:30", "VW since 01:30", "PC",
     }  # fmt: skip
     prompt = live_of(bars, first_ns=OPEN + 10**9)
     assert payloads.since_text(snapshot_of(bars, live=prompt)) == ""
+    # An earlier run stored the open: the session is whole although this one began late.
+    assert payloads.since_text(snapshot_of(bars_of(V2), live=late)) == ""
 
 
 def test_last_price_is_up_against_the_previous_close() -> None:
