@@ -10,12 +10,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from dashboard.cli import start_logging
 from dashboard.settings import Settings, SettingsError
 
 try:
     _settings = Settings.load()
 except SettingsError as error:
     sys.exit(f"The settings cannot be used.\n{error.user_text}")
+
+# gunicorn's own loggers do not pass on to the root, so this adds the dashboard's lines only.
+start_logging(_settings.log_level)
 
 wsgi_app = "app:server"
 # Explicit: otherwise gunicorn opens 0.0.0.0 as soon as PORT is set.

@@ -27,11 +27,7 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(argv)
     try:
         settings = Settings.load()
-        logging.basicConfig(
-            level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-        )
-        # A line per request would bury what an operator looks for.
-        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        start_logging(settings.log_level)
         code: int = arguments.command(settings, arguments)
     except SettingsError as error:
         print("The settings cannot be used:", file=sys.stderr)
@@ -47,6 +43,13 @@ def main(argv: Sequence[str]) -> int:
     except KeyboardInterrupt:
         return 1
     return code
+
+
+def start_logging(level: str) -> None:
+    """Send the log to stderr, one line per event."""
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    # A line per request would bury what an operator looks for.
+    logging.getLogger("werkzeug").setLevel(logging.WARNING)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -15,14 +16,20 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+import numpy as np
 import orjson
+from numpy.testing import assert_array_equal
 
+from dashboard.domain.aggregate import aggregate
+from dashboard.domain.bars import MINUTE, bar_fields
 from dashboard.domain.calendar import calendar_sim
-from dashboard.domain.trade import Trades
+from dashboard.domain.livestate import FeedState
+from dashboard.domain.merge import merge
+from dashboard.domain.trade import TRADE_DTYPE, Trades
 from dashboard.feeds.simulator.cursor import Cursor, Source
 from dashboard.feeds.simulator.market import require_listing
 from dashboard.live.board import DiskcacheBoard
-from dashboard.ports import IngestBatch, ResumePoint, TradesEvent
+from dashboard.ports import Board, IngestBatch, ResumePoint, TradesEvent
 from dashboard.settings import FIELDS
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
@@ -91,6 +98,7 @@ class Process:
                 env=own,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         return self
 
@@ -139,9 +147,10 @@ class Process:
         return self._running().wait(seconds)
 
     def kill(self) -> None:
-        """End it as kill -9 does; safe when it has ended."""
+        """End it and its children as kill -9 does; safe when they have ended."""
         if self._process is not None:
-            self._process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
 
     def _running(self) -> subprocess.Popen[bytes]:
@@ -198,3 +207,29 @@ SIMULATED = {
     "SIMULATOR_SEED": str(SEED),
 }
 """Settings of a market that `simulated_trades` repeats."""
+
+
+def leader_of(board: Board) -> int:
+    """Return the process that runs the feed and has shown a trade; 0 when none has."""
+    status, state = board.read_status(), board.read(SYMBOL)
+    told = status is not None and status.state is FeedState.LIVE and state is not None
+    return status.leader_pid if status is not None and told and state.trade_seq else 0
+
+
+def assert_undisturbed(stores: Stores, begin_ns: int) -> int:
+    """Fail unless the store holds what one run without a fault had told; return how many trades."""
+    history = stores.history
+    trades = history.read_trades(SYMBOL)
+    assert_array_equal(trades.seq, np.arange(1, len(trades) + 1))
+    expected = simulated_trades(begin_ns, len(trades))
+    for name in TRADE_DTYPE.names or ():
+        if name != "seq":
+            assert_array_equal(getattr(trades, name), getattr(expected, name), err_msg=name)
+    closed = history.read_bars(SYMBOL)
+    rest, _ = aggregate(history.open_trades(SYMBOL), MINUTE, calendar_sim(), closed.level_size)
+    wanted, _ = aggregate(trades, MINUTE, calendar_sim(), closed.level_size)
+    got = merge(closed, rest) if len(closed) else rest
+    for name in bar_fields():
+        if name != "version":
+            assert_array_equal(getattr(got, name), getattr(wanted, name), err_msg=name)
+    return len(trades)
