@@ -246,7 +246,8 @@ def test_tags_carry_true_prices() -> None:
 def test_a_session_seen_from_its_middle_says_since_when() -> None:
     bars = shifted(bars_of(V2), 90)
     late = live_of(bars, first_ns=OPEN + 90 * MINUTE)
-    tags = build_payload(frame_of(bars, live=late, previous_close=90), PLAIN)["tags"]
+    frame = derive(snapshot_of(bars, live=late, previous_close=90), PLAIN)
+    tags = build_payload(frame, PLAIN)["tags"]
     assert {tag["text"] for tag in tags} == {
         "VAH since 01:30", "POC since 01:30", "VAL since 01:30", "VW since 01:30", "PC",
     }  # fmt: skip
