@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import TypedDict
 
-from dashboard.domain.bars import BarSpec
 from dashboard.domain.profile import ValueArea
 from dashboard.domain.snapshot import Snapshot
 from dashboard.errors import InputError
 from dashboard.figures.export import export_bars, to_json
-from dashboard.figures.view import ViewSettings, fits_tick, starting_level
+from dashboard.figures.view import AUTO, ViewSettings, resolve_level
 from dashboard.ports import SessionInfo
 from dashboard.series.cache import SeriesCache
 
@@ -43,7 +42,7 @@ def export_text(
         series: The way to stored bars.
         symbol: The instrument.
         bar: Recipe, such as ``5m`` or ``100t``.
-        level_size: Level size as a decimal price; None: the instrument's starting level.
+        level_size: Level size as a decimal price; None, ``auto``: the instrument's starting level.
         cvd: ``session`` or ``continuous``.
         value_area: ``one-row``, ``cbot`` or ``tradingview``.
         start: First session date (ISO); None: no bound.
@@ -54,16 +53,8 @@ def export_text(
         InstrumentUnknownError: There is no such instrument.
         ViewNotPossibleError: What is stored cannot make these bars exactly.
     """
-    instrument = series.instrument(symbol)
-    spec = BarSpec.parse(bar)
-    chosen = ViewSettings.parse({"level": level_size or "auto", "cvd": cvd, "va": value_area})
-    level = (
-        starting_level(instrument) if level_size is None else fits_tick(chosen.level, instrument)
-    )
-    sessions = sessions_between(series.sessions(symbol), start, end)
-    snapshot = series.stored_snapshot(
-        symbol, spec, level, sessions[0].session_ns, sessions[-1].session_ns
-    )
+    chosen = ViewSettings.parse({"cvd": cvd, "va": value_area})
+    snapshot = stored_bars(series, symbol, bar, level_size, start, end)
     document = export_bars(
         snapshot.bars,
         snapshot.instrument,
@@ -84,20 +75,28 @@ def stored_bars(
 ) -> Snapshot:
     """Return the stored bars of a range of sessions, as `export_text` names and refuses them."""
     instrument = series.instrument(symbol)
-    spec = BarSpec.parse(bar)
-    wanted = ViewSettings.parse({"level": level_size or "auto"})
-    level = fits_tick(wanted.level, instrument) if level_size else starting_level(instrument)
+    wanted = ViewSettings.parse({"bar": bar, "level": level_size or AUTO})
+    level = resolve_level(wanted, instrument)
     sessions = sessions_between(series.sessions(symbol), start, end)
     return series.stored_snapshot(
-        symbol, spec, level, sessions[0].session_ns, sessions[-1].session_ns
+        symbol, wanted.bar_spec, level, sessions[0].session_ns, sessions[-1].session_ns
     )
 
 
 def sessions_between(
     sessions: list[SessionInfo], start: str | None, end: str | None
 ) -> list[SessionInfo]:
-    """Return the sessions whose dates lie within the bounds; at least one."""
-    dates = ViewSettings.parse({"from_date": start or "", "to_date": end or ""})
+    """Return the sessions whose dates lie within the bounds; at least one.
+
+    Raises:
+        InputError: `from` or `to` is no date, or no session lies between them.
+    """
+    try:
+        dates = ViewSettings.parse({"from_date": start or "", "to_date": end or ""})
+    except InputError as error:
+        # A page's settings are called from_date and to_date; here nobody sent such names.
+        name = error.field.removesuffix("_date")
+        raise InputError(name, error.value, error.allowed) from error
     inside = [
         s for s in sessions if (dates.from_date or "") <= s.date <= (dates.to_date or "9999-12-31")
     ]
@@ -105,5 +104,5 @@ def sessions_between(
         return inside
     if not sessions:
         raise InputError("symbol", "this instrument", "one with stored sessions")
-    stored = f"dates from {sessions[0].date} to {sessions[-1].date}"
-    raise InputError("from", f"{start or ''} to {end or ''}", stored)
+    name, value = ("from", start) if start else ("to", end)
+    raise InputError(name, value, f"dates from {sessions[0].date} to {sessions[-1].date}")

@@ -212,8 +212,9 @@ SIMULATED = {
 def leader_of(board: Board) -> int:
     """Return the process that runs the feed and has shown a trade; 0 when none has."""
     status, state = board.read_status(), board.read(SYMBOL)
-    told = status is not None and status.state is FeedState.LIVE and state is not None
-    return status.leader_pid if status is not None and told and state.trade_seq else 0
+    if status is None or state is None or status.state is not FeedState.LIVE:
+        return 0
+    return status.leader_pid if state.trade_seq else 0
 
 
 def assert_undisturbed(stores: Stores, begin_ns: int) -> int:
