@@ -13,6 +13,7 @@
           ├── ForeignStoreError     not a store of ours; left untouched
           ├── NewerStoreError       written by a later release; left untouched
           ├── StoreLockedError      another process holds it too long
+          ├── StoreReadOnlyError    it can be read, not written
           └── CorruptStoreError     SQLite or a stored blob does not read back
 
 An exception has two texts: ``str(error)`` is for the log and may name internals;
@@ -39,6 +40,7 @@ __all__ = [
     "SettingsError",
     "StoreError",
     "StoreLockedError",
+    "StoreReadOnlyError",
     "ViewNotPossibleError",
 ]
 
@@ -151,6 +153,10 @@ class NewerStoreError(StoreError):
 
 class StoreLockedError(StoreError):
     """Another process kept the store locked for longer than we wait."""
+
+
+class StoreReadOnlyError(StoreError):
+    """The store, or its folder, may be read but not written."""
 
 
 class CorruptStoreError(StoreError):

@@ -6,13 +6,19 @@ Readers open with ``mode=ro`` and ``query_only``: a page cannot write even by mi
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.errors import CorruptStoreError, StoreError, StoreLockedError
+from dashboard.errors import (
+    CorruptStoreError,
+    StoreError,
+    StoreLockedError,
+    StoreReadOnlyError,
+)
 
 BUSY_TIMEOUT_S = 5.0
 """How long a lock is waited for before a person is told."""
@@ -32,8 +38,16 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise StoreError(f"The database {path.name} does not exist yet.", log_text=f"no {path}")
+    # Even a reader keeps a log's index beside the store, which a read-only folder forbids.
+    mode = "ro&immutable=1" if is_still(path) else "ro"
     settings = ("query_only = ON", "cache_size = -8000")
-    return _connect(path, "ro", settings, timeout=BUSY_TIMEOUT_S)
+    return _connect(path, mode, settings, timeout=BUSY_TIMEOUT_S)
+
+
+def is_still(path: Path) -> bool:
+    """Return whether nothing here can write the store: a closed one in a read-only folder."""
+    log = path.with_name(f"{path.name}-wal")
+    return not log.exists() and not os.access(path.parent, os.W_OK)
 
 
 def connect_writer(path: Path, *, durable: bool) -> sqlite3.Connection:
@@ -156,9 +170,13 @@ def _store_error(error: sqlite3.Error, path: Path) -> StoreError:
         return CorruptStoreError(
             f"The database {path.name} is damaged. Restore it from a backup.", log_text=log_text
         )
+    if code == sqlite3.SQLITE_READONLY:
+        return StoreReadOnlyError(
+            f"The database {path.name} cannot be written: the file or its folder is read-only.",
+            log_text=log_text,
+        )
     sentences = {
         sqlite3.SQLITE_FULL: "cannot grow: the disk is full. Free some space",
-        sqlite3.SQLITE_READONLY: "cannot be written: the file or its folder is read-only",
         sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that its folder exists and may be used",
         sqlite3.SQLITE_IOERR: "could not be read or written: check the disk",
         sqlite3.SQLITE_PERM: "may not be used: check the rights of the file",

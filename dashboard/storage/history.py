@@ -23,17 +23,19 @@ from dashboard.errors import InstrumentUnknownError
 from dashboard.ports import SessionInfo
 from dashboard.storage import queries
 from dashboard.storage.calendars import calendar_folder, load_calendar
-from dashboard.storage.connection import connect_reader, reading
+from dashboard.storage.connection import connect_reader, is_still, reading
 from dashboard.storage.rows import INSTRUMENT_COLUMNS, instrument_of
 from dashboard.storage.schema import require_ours
 
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """A thread's connection and the process that opened it."""
+    """A thread's connection, the process that opened it, and the file that it reads."""
 
     db: sqlite3.Connection
     pid: int
+    file: tuple[int, int]
+    still: bool
 
 
 class SqliteHistory:
@@ -172,12 +174,32 @@ class SqliteHistory:
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
         mine: _Connection | None = getattr(self._local, "mine", None)
-        # A connection must not be used across a fork: SQLite's locks belong to the process.
-        if mine is None or mine.pid != os.getpid():
-            require_ours(self._path)
-            mine = self._local.mine = _Connection(connect_reader(self._path), os.getpid())
+        if mine is None or mine.still or not self._is_current(mine):
+            mine = self._local.mine = self._open(mine)
         with reading(mine.db, self._path) as db:
             yield db
+
+    def _is_current(self, mine: _Connection) -> bool:
+        # A connection must not be used across a fork: SQLite's locks belong to the process. And a
+        # store that was restored, or begun anew, is another file under the same name.
+        return mine.pid == os.getpid() and mine.file == _identity(self._path)
+
+    def _open(self, before: _Connection | None) -> _Connection:
+        if before is not None and before.pid == os.getpid():
+            before.db.close()
+        self._local.mine = None
+        require_ours(self._path)
+        file = _identity(self._path)
+        return _Connection(connect_reader(self._path), os.getpid(), file, is_still(self._path))
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return which file has the name now; (0, 0) when none has."""
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_dev, found.st_ino
 
 
 def _bounds(first: int | None, last: int | None) -> tuple[int, int]:

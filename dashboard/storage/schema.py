@@ -26,7 +26,14 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from dashboard.errors import ForeignStoreError, NewerStoreError, StoreError, StoreLockedError
+from dashboard.errors import (
+    CorruptStoreError,
+    ForeignStoreError,
+    NewerStoreError,
+    StoreError,
+    StoreLockedError,
+    StoreReadOnlyError,
+)
 from dashboard.storage.connection import connect_reader, connect_writer, translated, writing
 
 APPLICATION_ID = 0x4F464C57
@@ -37,6 +44,7 @@ PREDECESSOR_TABLE = "candles"
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
+_PAGE_BYTES = 8192
 
 
 class SessionState(IntEnum):
@@ -61,6 +69,7 @@ class StoreKind(Enum):
     MISSING = "missing"
     OURS = "ours"
     PREDECESSOR = "predecessor"
+    DAMAGED = "damaged"
     FOREIGN = "foreign"
 
 
@@ -205,15 +214,27 @@ def prepare_store(path: Path) -> None:
         ForeignStoreError: The file is something else; not a byte of it was changed.
         NewerStoreError: A later release wrote it; likewise untouched.
         StoreLockedError: Another process has been preparing it for half a minute.
-        StoreError: The folder cannot be written, or SQLite refuses the file.
+        StoreReadOnlyError: The folder cannot be written.
+        StoreError: SQLite refuses the file.
     """
     require_ours(path)
-    with _prepare_lock(path):
+    if identify(path) is StoreKind.OURS and _count_migrations(path) == len(MIGRATIONS):
+        return  # also in a folder that nobody may write
+    with prepare_lock(path):
         if identify(path) is StoreKind.MISSING:
-            _create(path)
-        else:
-            require_ours(path)
-            _migrate(path)
+            move_log_away(path)
+            restored = restored_file(path)
+            if restored.exists():  # a restore was killed just before its last step
+                restored.replace(path)
+            else:
+                _create(path)
+        require_ours(path)
+        _migrate(path)
+
+
+def restored_file(path: Path) -> Path:
+    """Return where a restored store waits, whole and verified, to take a store's place."""
+    return path.with_name(f"{path.name}.restored")
 
 
 def identify(path: Path) -> StoreKind:
@@ -229,7 +250,7 @@ def identify(path: Path) -> StoreKind:
     if not header:
         return StoreKind.MISSING  # an empty file is what SQLite itself takes for a new database
     if len(header) < _HEADER_BYTES or not header.startswith(_MAGIC):
-        return StoreKind.FOREIGN
+        return StoreKind.DAMAGED if _was_ours(path) else StoreKind.FOREIGN
     # Our id is written before the file gets its name, so it never waits in a journal.
     if int.from_bytes(header[68:72], "big") == APPLICATION_ID:
         return StoreKind.OURS
@@ -241,8 +262,14 @@ def require_ours(path: Path) -> None:
 
     Raises:
         ForeignStoreError: It is neither; the sentence says what to do.
+        CorruptStoreError: It was ours, and is no database any more.
     """
     kind = identify(path)
+    if kind is StoreKind.DAMAGED:
+        raise CorruptStoreError(
+            f"The database {path.name} is damaged. Restore it from a backup.",
+            log_text=f"{path}: the header is not SQLite's",
+        )
     if kind is StoreKind.PREDECESSOR:
         raise ForeignStoreError(
             f"{path.name} is a database of the predecessor. Name it by DB_NAME, or import it; it "
@@ -277,8 +304,14 @@ def import_lock(path: Path) -> Iterator[bool]:
 
 
 @contextmanager
-def _prepare_lock(path: Path) -> Iterator[None]:
-    lock = FileLock(f"{path}.lock")
+def prepare_lock(path: Path) -> Iterator[None]:
+    """Hold the right to make, migrate or exchange a store's file.
+
+    Raises:
+        StoreLockedError: Another process has held it for half a minute.
+        StoreReadOnlyError: The folder cannot be written.
+    """
+    lock = FileLock(_lock_file(path))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=LOCK_TIMEOUT_S)
@@ -295,7 +328,38 @@ def _prepare_lock(path: Path) -> Iterator[None]:
 
 def _folder_error(path: Path, error: OSError) -> StoreError:
     msg = f"The folder of {path.name} cannot be written: {error.strerror or error}."
-    return StoreError(msg, log_text=f"{path.parent}: {error}")
+    return StoreReadOnlyError(msg, log_text=f"{path.parent}: {error}")
+
+
+def _lock_file(path: Path) -> Path:
+    return path.with_name(f"{path.name}.lock")
+
+
+def _was_ours(path: Path) -> bool:
+    """Tell a store of ours whose header was overwritten from a file that never was one.
+
+    Our tables' texts stand in the first page behind the header. Where the whole page is gone there
+    must be zeros, as a failed disk leaves them, under a name that we have once prepared.
+    """
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(_PAGE_BYTES)
+    except OSError:
+        return False
+    if b"CREATE TABLE ingest_state" in start and b"\0" in start:  # no dump as text
+        return True
+    return not any(start[:_HEADER_BYTES]) and _lock_file(path).exists()
+
+
+def move_log_away(path: Path) -> None:
+    """Rename a log whose store is gone: SQLite would play it into the next one of that name.
+
+    The caller holds `prepare_lock`.
+    """
+    for suffix in ("-wal", "-shm"):
+        log = path.with_name(f"{path.name}{suffix}")
+        if log.exists():
+            log.replace(path.with_name(f"{path.name}.lost{suffix}"))
 
 
 def _tables(path: Path) -> set[str]:
@@ -319,7 +383,7 @@ def _create(path: Path) -> None:
         db = sqlite3.connect(draft, isolation_level=None)
         try:
             # Two rows of about 2 kB share a page of this size; with 4 kB every other byte is spare.
-            db.execute("PRAGMA page_size = 8192")
+            db.execute(f"PRAGMA page_size = {_PAGE_BYTES}")
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             with writing(db, path):
                 _apply(db, 0)
