@@ -20,6 +20,9 @@ from dashboard.settings import Settings
 
 log = logging.getLogger("dashboard")
 
+_OPTIONS = {"level": "level-size", "va": "value-area"}
+"""Options that are spelt in another way than the parameter of the same meaning elsewhere."""
+
 
 def main(argv: Sequence[str]) -> int:
     """Run one command and return its exit code; a known failure is one sentence on stderr."""
@@ -35,7 +38,8 @@ def main(argv: Sequence[str]) -> int:
             print(f"  - {fault}", file=sys.stderr)
         return 2
     except InputError as error:
-        print(error.user_text, file=sys.stderr)
+        option = f"--{_OPTIONS.get(error.field, error.field)}"
+        print(InputError(option, error.value, error.allowed).user_text, file=sys.stderr)
         return 2
     except DashboardError as error:
         print(error.user_text, file=sys.stderr)
@@ -62,15 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     ingest = commands.add_parser("ingest", help="run only the feed (INGEST=external)")
     ingest.set_defaults(command=_ingest)
 
-    imported = commands.add_parser("import", help="take over trade files or the predecessor's db")
-    imported.add_argument("files", nargs="+", type=Path, metavar="FILE")
-    imported.add_argument("--symbol", required=True)
-    imported.add_argument("--calendar", help="nse-fo, nse-cm or 24x7 (default: nse-fo)")
-    imported.add_argument("--tick-size", help="smallest price step, e.g. 0.10")
-    imported.add_argument("--lot-size", type=int, help="contracts or shares per lot")
-    imported.add_argument("--interval", help="bar length of a predecessor's database, e.g. 5m")
-    imported.add_argument("--level-size", help="level size of a predecessor's database, e.g. 2")
-    imported.set_defaults(command=_import)
+    _add_import(commands.add_parser("import", help="take over trade files or the predecessor's db"))
 
     exported = commands.add_parser("export", help="write bars with their levels as JSON")
     exported.add_argument("--symbol", required=True)
@@ -89,6 +85,34 @@ def _parser() -> argparse.ArgumentParser:
     listed = commands.add_parser("instruments", help="list stored instruments and sessions")
     listed.set_defaults(command=_instruments)
     return parser
+
+
+def _add_import(command: argparse.ArgumentParser) -> None:
+    tapes, old = "trade files:", "the predecessor's database:"
+    for name, meaning in (
+        ("calendar", "nse-fo, nse-cm or 24x7 (default: the stored one's, else by the hours)"),
+        ("tick-size", f"{tapes} smallest price step, such as 0.10"),
+        ("lot-size", "contracts or shares per lot"),
+        ("interval", f"{old} length of its bars, such as 5m"),
+        ("level-size", f"{old} its row size, such as 2"),
+        ("token", f"{old} which instrument, where it holds several"),
+    ):
+        command.add_argument(f"--{name}", default="", help=meaning)
+    command.add_argument("--symbol", required=True, help="what to call the instrument")
+    command.add_argument(
+        "--columns",
+        default="",
+        metavar="time=…,price=…",
+        help=f"{tapes} header names of time, price, size, side, maker, bid, ask or id",
+    )
+    command.add_argument(
+        "--skip-bad-rows", action="store_true", help=f"{tapes} leave out and count bad rows"
+    )
+    command.add_argument(
+        "--replace-session", action="store_true", help="let the files replace stored sessions"
+    )
+    command.add_argument("files", nargs="+", type=Path, metavar="FILE", help="of one instrument")
+    command.set_defaults(command=_import)
 
 
 def _run(settings: Settings, _: argparse.Namespace) -> int:
@@ -148,18 +172,26 @@ def _ingest(settings: Settings, _: argparse.Namespace) -> int:
 
 
 def _import(settings: Settings, arguments: argparse.Namespace) -> int:
-    from dashboard.transfer import import_files  # noqa: PLC0415
+    from dashboard.ports import ImportChoices  # noqa: PLC0415
+    from dashboard.storage.importers.files import parse_columns  # noqa: PLC0415
+    from dashboard.terminal import ProgressBar  # noqa: PLC0415
+    from dashboard.transfer import import_into_store  # noqa: PLC0415
 
-    for line in import_files(
-        settings,
-        arguments.files,
+    choices = ImportChoices(
         symbol=arguments.symbol,
         calendar=arguments.calendar,
         tick_size=arguments.tick_size,
         lot_size=arguments.lot_size,
+        columns=parse_columns(arguments.columns),
+        skip_bad_rows=arguments.skip_bad_rows,
+        replace_sessions=arguments.replace_session,
         interval=arguments.interval,
         level_size=arguments.level_size,
-    ):
+        token=arguments.token,
+    )
+    with ProgressBar("Reading and checking …", "Storing") as bar:
+        lines = import_into_store(settings, arguments.files, choices, bar.update)
+    for line in lines:
         print(line)
     return 0
 

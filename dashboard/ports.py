@@ -285,6 +285,32 @@ class Leader(Protocol):
         """Give up; safe to call when not held."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImportChoices:
+    """How files are to be imported, as a person spells it; "" leaves it to files and store.
+
+    Attributes:
+        symbol: The instrument.
+        calendar, tick_size, lot_size: Of the instrument.
+        columns: Header names by column of trade files (time, price, size, side, bid, ask, …).
+        skip_bad_rows: Leave out rows that cannot be read instead of refusing the file.
+        replace_sessions: Let the files take the place of stored sessions.
+        interval, level_size, token: Of a predecessor's database: its bars' length, row size, and
+            which of its instruments.
+    """
+
+    symbol: str
+    calendar: str = ""
+    tick_size: str = ""
+    lot_size: str = ""
+    columns: Mapping[str, str] = field(default_factory=dict)
+    skip_bad_rows: bool = False
+    replace_sessions: bool = False
+    interval: str = ""
+    level_size: str = ""
+    token: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What pages and the API are given: ports and settings-free facts.

@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from decimal import Decimal, InvalidOperation
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Unpack
 
 from dashboard.bootstrap import board_folder, prepare_store
-from dashboard.domain.bars import BarKind, BarSpec
-from dashboard.errors import DashboardError, InputError
+from dashboard.errors import DashboardError
 from dashboard.live.board import DiskcacheBoard
+from dashboard.ports import ImportChoices
 from dashboard.series.cache import SeriesCache
 from dashboard.settings import Settings
 from dashboard.storage.history import SqliteHistory
-from dashboard.storage.importers.common import ImportReport
-from dashboard.storage.importers.predecessor import import_predecessor
-from dashboard.storage.importers.trades_csv import import_trades
-from dashboard.storage.schema import StoreKind, identify
+from dashboard.storage.importers.files import describe, import_files
 from dashboard.views.export import Wanted, export_text
 
 
-def import_files(
+def import_into_store(
     settings: Settings,
     files: Sequence[Path],
-    *,
-    symbol: str,
-    calendar: str | None,
-    tick_size: str | None,
-    lot_size: int | None,
-    interval: str | None,
-    level_size: str | None,
+    choices: ImportChoices,
+    progress: Callable[[int, int], None],
 ) -> list[str]:
     """Import trade files, or one database of the predecessor, and return what to tell the user.
 
@@ -40,34 +31,8 @@ def import_files(
         StoreError: The store cannot be written.
     """
     store, note = prepare_store(settings)
-    for file in files:
-        if not file.is_file():
-            msg = f"There is no file {file}."
-            raise DashboardError(msg)
-    databases = [file for file in files if identify(file) is StoreKind.PREDECESSOR]
-    if databases and len(files) > 1:
-        msg = f"{databases[0].name} is a database of the predecessor; import it by itself."
-        raise DashboardError(msg)
-    if databases:
-        report = import_predecessor(
-            store,
-            databases[0],
-            symbol=symbol,
-            calendar=calendar or "nse-fo",
-            lot_size=lot_size,
-            interval_s=_seconds(interval),
-            level_size=_decimal("level-size", level_size),
-        )
-    else:
-        report = import_trades(
-            store,
-            files,
-            symbol=symbol,
-            calendar=calendar,
-            tick_size=_decimal("tick-size", tick_size),
-            lot_size=lot_size,
-        )
-    return [*([note] if note else []), *_report(report)]
+    report = import_files(store, files, choices, progress, predecessors_lot=settings.lot_size)
+    return [*([note] if note else []), *describe(report)]
 
 
 def export_file(settings: Settings, output: Path, **wanted: Unpack[Wanted]) -> str:
@@ -110,32 +75,3 @@ def list_instruments(settings: Settings) -> list[str]:
 def _series(settings: Settings) -> SeriesCache:
     store, _ = prepare_store(settings)
     return SeriesCache(SqliteHistory(store), DiskcacheBoard(board_folder(settings, store)))
-
-
-def _report(report: ImportReport) -> list[str]:
-    added = f"{report.rows_added:,} of {report.rows_read:,} rows were new"
-    return [
-        f"{report.symbol}: {added}; {report.sessions} sessions, {report.bars:,} base bars written.",
-        *report.notes,
-    ]
-
-
-def _decimal(name: str, text: str | None) -> Decimal | None:
-    if text is None:
-        return None
-    try:
-        value = Decimal(text)
-    except InvalidOperation:
-        value = Decimal(0)
-    if not value.is_finite() or value <= 0:
-        raise InputError(name, text, "a decimal number above 0, such as 0.05")
-    return value
-
-
-def _seconds(text: str | None) -> int | None:
-    if text is None:
-        return None
-    spec = BarSpec.parse(text)
-    if spec.kind is not BarKind.TIME:
-        raise InputError("interval", text, "a time such as 5m")
-    return spec.size
