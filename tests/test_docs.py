@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = ("PREDECESSOR.md",)
 
 
-def tests_of_the_tree() -> set[str]:
+def names_in_the_tree() -> set[str]:
     texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
     return {name for text in texts for name in re.findall(r"def (test_[a-z0-9_]+)", text)}
 
@@ -21,7 +21,7 @@ def test_every_test_that_a_document_names_exists(document: str) -> None:
     text = (ROOT / "docs" / document).read_text(encoding="utf-8")
     named = set(re.findall(r"`(test_[a-z0-9_]+)`", text))
     assert named
-    assert not named - tests_of_the_tree()
+    assert not named - names_in_the_tree()
 
 
 def test_all_of_the_predecessors_faults_are_answered() -> None:
