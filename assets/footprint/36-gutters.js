@@ -59,7 +59,7 @@
       const hanging = options.countdown ? COUNTDOWN : 0;
       pills.push({ y: y(head.last.price), height: PILL + hanging, held: true, text: of.formatPrice(head.last.price, head.scale), fill: theme.text, colour: theme.background });
     }
-    for (const tag of options.tags === false ? [] : head.tags || []) {
+    for (const tag of options.tags === false ? [] : [...(head.tags || []), ...(options.figureTags || [])]) {
       if (tag.price === null || !inside(y(tag.price))) continue;
       const text = `${tag.text} ${of.formatPrice(Math.round(tag.price), head.scale)}`;
       pills.push({ y: y(tag.price), height: PILL, text, fill: /** @type {any} */ (theme)[tag.role] || theme.secondary, colour: theme.pill_text });

@@ -270,7 +270,7 @@
     /** @returns {Object<string, any>} Options for a layout. */
     layoutOptions() {
       const flash = performance.now() < this.flashUntil ? this.flash : undefined;
-      return { ...this.options, theme: this.theme, glyph: this.glyph, flash, countdown: this.countdown() };
+      return { ...this.options, theme: this.theme, glyph: this.glyph, flash, countdown: this.countdown(), figureTags: ((this.gd && this.gd.layout && this.gd.layout.meta) || {}).tags };
     }
 
     /** @param {Axes} axes @returns {boolean} The live bar's column can be painted alone. */

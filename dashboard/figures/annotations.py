@@ -90,7 +90,7 @@ def _label(figure: dict[str, Any], frame: ViewFrame, view: ViewSettings, seen: W
     for name in ("yaxis", "yaxis2"):
         layout[name]["showticklabels"] = True
     layout["yaxis"]["tickformat"] = f",.{instrument.price_decimals}f"
-    tags = build_payload(frame, view, seen)["tags"]
+    tags = build_payload(frame, view, seen)["tags"] + layout["meta"].get("tags", [])
     layout["annotations"] += _pills(tags, instrument, palette, layout["yaxis"])
 
 

@@ -33,6 +33,7 @@ from dashboard.figures.volume import (
     profile_axis,
     profile_bars,
     profile_of,
+    profile_tags,
 )
 
 __all__ = ["GRAPH_CONFIG", "TRACES", "build_figure", "patch_ops", "screenful"]
@@ -120,10 +121,19 @@ def build_figure(
                 "view": frame.view,
                 "figure": frame.figure,
                 "profile_px": settings.pwidth if profile is not None else 0,
+                **_tags(settings, profile),
                 "panes": {} if settings.cvd == "off" else {"yaxis2": "cvd"},
             },
         },
     }
+
+
+def _tags(settings: ViewSettings, profile: ShownProfile | None) -> dict[str, Any]:
+    """Return the pills that the payload cannot know: those of the bars in view."""
+    if settings.profile != "visible":
+        return {}
+    tags = profile_tags(profile)
+    return {"tags": [{"text": text, "price": p, "role": role} for text, p, role in tags]}
 
 
 def screenful(frame: ViewFrame, plot_px: float = PLOT_PX) -> Window:

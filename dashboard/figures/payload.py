@@ -21,7 +21,7 @@ from dashboard.errors import InputError
 from dashboard.figures.frame import ViewFrame
 from dashboard.figures.labels import clock
 from dashboard.figures.view import ViewSettings
-from dashboard.figures.volume import profile_of
+from dashboard.figures.volume import profile_of, profile_tags
 
 __all__ = [
     "MAX_BARS",
@@ -289,13 +289,16 @@ def _zones(frame: ViewFrame, first: int, last: int) -> list[dict[str, Any]]:
 
 
 def _tags(frame: ViewFrame, settings: ViewSettings, first: int, last: int) -> list[dict[str, Any]]:
-    """Return the pills at the price axis: text, price in price units, theme colour."""
+    """Return the pills at the price axis: text, price in price units, theme colour.
+
+    Those of the visible bars' profile are not among them: this window is wider than the view. The
+    figure, which is told what is in view, brings them.
+    """
     if last < first:
         return []
     tags: list[tuple[str, float | None, str]] = []
-    found = profile_of(frame, settings, first, last)
-    if found is not None:
-        tags += [("VAH", found.vah, "vah"), ("POC", found.poc, "poc"), ("VAL", found.val, "val")]
+    if settings.profile != "visible":
+        tags += profile_tags(profile_of(frame, settings, first, last))
     if settings.vwap and "vwap" not in frame.bars.origin.absent:
         tags.append(("VW", _floats(frame.vwap[last : last + 1])[0], "vwap"))
     if settings.prevclose and frame.snapshot.previous_close is not None:

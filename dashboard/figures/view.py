@@ -44,7 +44,7 @@ CHOICES: Mapping[str, tuple[str, ...]] = {
     "unit": ("lots", "qty"),
     "heat": ("session", "bar", "visible", "off"),
     "preset": tuple(PRESETS),
-    "profile": ("session", "visible", "off"),
+    "profile": ("session", "visible", "all", "off"),
     "va": ("one-row", "cbot", "tradingview"),
     "cvd": ("session", "continuous", "off"),
     "ladder": ("fast", "plotly"),
@@ -182,7 +182,8 @@ class ViewSettings:
             session's level volumes) or a minimum volume in the unit shown.
         stacks, stack: Stack marks, and the levels in a row that make one.
         preset: Whose rule decides what an imbalance is.
-        profile: Bars that the volume profile is of.
+        profile: Bars that the volume profile is of: the newest session's in view, those in view,
+            or all of the view's.
         va, vashare: Value area convention and share in percent.
         pwidth: Width of the profile, px.
         vwap, bands: Session VWAP, and how many standard deviations of bands (0: none).
@@ -388,8 +389,8 @@ def resolve_level(
     return auto_level_size(span, pane_px, instrument.tick_size, current)
 
 
-# What the payload's numbers, flags and positions depend on. All else is painted from the same
-# payload (cells, numbers, ...) or is Plotly's alone (profile, vwap, ...): no new cells needed.
+# What the payload's numbers, flags, positions and tags depend on. All else is painted from the
+# same payload (cells, numbers, ...) or is Plotly's alone (bands, widths, ...): no new cells needed.
 _HASHED = (
     "symbol",
     "bar",
@@ -400,6 +401,11 @@ _HASHED = (
     "minvol",
     "stack",
     "preset",
+    "profile",
+    "va",
+    "vashare",
+    "vwap",
+    "prevclose",
     "cvd",
     "table",
     "session",

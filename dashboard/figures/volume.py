@@ -24,6 +24,7 @@ __all__ = [
     "profile_axis",
     "profile_bars",
     "profile_of",
+    "profile_tags",
 ]
 
 PROFILE_TRACES = ("profile ask", "profile bid", "profile unknown")
@@ -55,7 +56,8 @@ def profile_of(
 
     Args:
         frame: The view's.
-        settings: `profile` says of which bars: the visible ones, or the session of the last one.
+        settings: `profile` says of which bars: the visible ones, the session of the last one, or
+            all of the view's.
         first: First visible position.
         last: Last visible position.
     """
@@ -66,11 +68,21 @@ def profile_of(
         session = bars.session_ns[last]
         first = int(np.searchsorted(bars.session_ns, session))
         last = int(np.searchsorted(bars.session_ns, session, side="right")) - 1
+    elif settings.profile == "all":
+        first, last = 0, len(bars) - 1
     levels = build_profile(bars.take(first, last + 1))
     if not len(levels):
         return None
     val, vah, _ = levels.value_area(settings.vashare, ValueArea(settings.va))
     return ShownProfile(levels, levels.poc, val, vah)
+
+
+def profile_tags(profile: ShownProfile | None) -> list[tuple[str, int, str]]:
+    """Return name, price in price units and theme colour of the levels that a profile marks."""
+    if profile is None:
+        return []
+    marks = (("VAH", profile.vah), ("POC", profile.poc), ("VAL", profile.val))
+    return [(name, price, name.lower()) for name, price in marks]
 
 
 def profile_bars(

@@ -30,7 +30,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
         "atas": "ATAS",
         "flowsurface": "flowsurface",
     },
-    "profile": {"session": "Session", "visible": "Visible", "off": "Off"},
+    "profile": {"session": "Session", "visible": "Visible", "all": "Whole range", "off": "Off"},
     "va": {"one-row": "One row", "cbot": "CBOT two-row", "tradingview": "TradingView"},
     "cvd": {"session": "Session", "continuous": "Continuous", "off": "Off"},
     "ladder": {"fast": "Fast layer", "plotly": "Plotly annotations"},
