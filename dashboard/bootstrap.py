@@ -14,7 +14,7 @@ from dash import Dash
 
 from dashboard.api.routes import register_routes
 from dashboard.domain.livestate import FeedMode
-from dashboard.errors import FeedError, SettingsError
+from dashboard.errors import FeedError, SettingsError, StoreError
 from dashboard.feeds.backoff import Backoff
 from dashboard.feeds.replay import ReplayFeed
 from dashboard.feeds.simulator import SimulatorFeed
@@ -95,8 +95,16 @@ def create_app(
 
 
 def prepare_store(settings: Settings) -> tuple[Path, str]:
-    """Return the store's path, migrated and ready, and a notice ("" when there is none)."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Return the store's path, migrated and ready, and a notice ("" when there is none).
+
+    Raises:
+        StoreError: The data folder cannot be made, or the file is not ours or cannot be opened.
+    """
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        msg = f"The data folder {settings.data_dir} cannot be made: {error.strerror}. Set DATA_DIR."
+        raise StoreError(msg) from error
     store, note = resolve_store(settings.database, lot_size=settings.lot_size)
     prepare_file(store)
     return store, note

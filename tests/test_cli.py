@@ -240,14 +240,17 @@ def test_a_foreign_database_is_refused_and_untouched(
     assert foreign.read_bytes() == before
 
 
+@pytest.mark.parametrize(("name", "code"), [("file", 2), ("file/below", 1)])
 def test_a_data_folder_that_cannot_be_is_a_sentence(
-    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: int
 ) -> None:
     (folder / "file").write_text("no folder", encoding="utf-8")
-    monkeypatch.setenv("DATA_DIR", str(folder / "file"))
-    code, out, err = run("instruments")
-    assert (code, out) == (2, "")
-    assert str(folder / "file") in err
+    monkeypatch.setenv("DATA_DIR", str(folder / name))
+    for command in ("instruments", "run", "ingest"):
+        got, out, err = run(command)
+        assert (got, out) == (code, "")
+        assert str(folder / name) in err
+        assert "DATA_DIR" in err
 
 
 # -------------------------------------------------------------------------- serving
