@@ -6,6 +6,7 @@ the one feed of the machine. Nothing here is imported by the floors below.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +15,17 @@ from dash import Dash
 
 from dashboard.api.routes import register_routes
 from dashboard.domain.livestate import FeedMode
-from dashboard.errors import FeedError, SettingsError, StoreError
+from dashboard.errors import (
+    FeedError,
+    SettingsError,
+    StoreError,
+    StoreLockedError,
+    StoreReadOnlyError,
+)
 from dashboard.feeds.backoff import Backoff
 from dashboard.feeds.replay import ReplayFeed
 from dashboard.feeds.simulator import SimulatorFeed
 from dashboard.ingest.clock import SystemClock
-from dashboard.ingest.leader import FileLeader
 from dashboard.ingest.worker import IngestWorker
 from dashboard.live.board import DiskcacheBoard
 from dashboard.pages.application import build_dash
@@ -28,8 +34,24 @@ from dashboard.settings import Settings
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
 from dashboard.storage.resolve import resolve_store
+from dashboard.storage.schema import StoreKind, identify
 from dashboard.storage.schema import prepare_store as prepare_file
+from dashboard.upkeep import board_folder, leader_lock, mend_after, mend_at_start, store_alerts
 from dashboard.views.desk import Desk
+
+__all__ = [
+    "Runtime",
+    "board_folder",
+    "build_ingest",
+    "build_worker",
+    "create_app",
+    "feed_factory",
+    "prepare_store",
+    "start_ingest",
+    "stop_ingest",
+]
+
+log = logging.getLogger(__name__)
 
 MODES = {
     "simulator": FeedMode.SIMULATED,
@@ -74,6 +96,7 @@ def create_app(
         SettingsError: `FEED` names a feed that cannot be built from these settings.
     """
     clock = clock or SystemClock()
+    mend_at_start(settings, clock.now_ns())
     store, note = prepare_store(settings)
     history = history or SqliteHistory(store)
     board = board or DiskcacheBoard(board_folder(settings, store))
@@ -83,10 +106,11 @@ def create_app(
         clock=clock,
         beat_ms=settings.beat_ms,
         notes=(note,) if note else (),
+        alerts=lambda: store_alerts(store, clock.now_ns()),
     )
     desk = Desk(context)
-    app = build_dash(desk, assets=ASSETS if ASSETS.is_dir() else PACKAGED_ASSETS)
-    register_routes(app.server, desk)
+    app = build_dash(desk, assets=assets_folder())
+    register_routes(app.server, desk, assets_folder())
     worker = None
     if settings.ingest == "thread" and (feed is not None or settings.feed != "none"):
         worker = build_worker(settings, store, history, board, clock, feed)
@@ -94,11 +118,19 @@ def create_app(
     return app
 
 
+def assets_folder() -> Path:
+    """Return the folder of styles and scripts: beside the package, or in it when installed."""
+    return ASSETS if ASSETS.is_dir() else PACKAGED_ASSETS
+
+
 def prepare_store(settings: Settings) -> tuple[Path, str]:
     """Return the store's path, migrated and ready, and a notice ("" when there is none).
 
+    A store of ours that another program has locked, or that may only be read, is opened all the
+    same: pages show what they can read, and the feed says why it cannot write.
+
     Raises:
-        StoreError: The data folder cannot be made, or the file is not ours or cannot be opened.
+        StoreError: The data folder cannot be made, or the file is not ours, newer or damaged.
     """
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -106,7 +138,12 @@ def prepare_store(settings: Settings) -> tuple[Path, str]:
         msg = f"The data folder {settings.data_dir} cannot be made: {error.strerror}. Set DATA_DIR."
         raise StoreError(msg) from error
     store, note = resolve_store(settings.database, lot_size=settings.lot_size)
-    prepare_file(store)
+    try:
+        prepare_file(store)
+    except (StoreLockedError, StoreReadOnlyError) as error:
+        if identify(store) is not StoreKind.OURS:
+            raise
+        log.warning("%s is not prepared: %s", store, error)
     return store, note
 
 
@@ -123,11 +160,12 @@ def build_worker(
         feed_factory=feed or feed_factory(settings, history, clock),
         recorder_factory=lambda: SqliteRecorder(store),
         board=board,
-        leader=FileLeader(settings.data_dir / f"{store.stem}.leader.lock"),
+        leader=leader_lock(settings, store),
         clock=clock,
         backoff=Backoff(),
         calendar_of=history.calendar,
         mode=MODES[settings.feed],
+        on_failure=lambda error: mend_after(settings, store, error, clock.now_ns()),
     )
 
 
@@ -138,15 +176,11 @@ def build_ingest(settings: Settings) -> IngestWorker:
         StoreError, SettingsError: As `create_app`.
     """
     clock = SystemClock()
+    mend_at_start(settings, clock.now_ns())
     store, _ = prepare_store(settings)
     history = SqliteHistory(store)
     board = DiskcacheBoard(board_folder(settings, store))
     return build_worker(settings, store, history, board, clock)
-
-
-def board_folder(settings: Settings, store: Path) -> Path:
-    """Return the folder of the live board that belongs to a store."""
-    return settings.data_dir / f"{store.stem}.board"
 
 
 def feed_factory(settings: Settings, history: History, clock: Clock) -> Callable[[], Feed]:

@@ -6,7 +6,7 @@ see only these Protocols.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -321,6 +321,7 @@ class Context:
         clock: The clock.
         beat_ms: Default beat of the live page.
         notes: Sentences to show once at the top of the page (an imported file, a fallback).
+        alerts: Asked whenever a page opens: what must be known about the store at that moment.
     """
 
     history: History
@@ -328,3 +329,4 @@ class Context:
     clock: Clock
     beat_ms: int = 250
     notes: Sequence[str] = field(default_factory=tuple)
+    alerts: Callable[[], Sequence[str]] = tuple

@@ -84,6 +84,7 @@ class IngestWorker:
         backoff: Delays between the tries of a feed that fails.
         calendar_of: Symbol to trading calendar, of instruments that the store knows.
         mode: Shown until the feed tells its own, that is, while it cannot even be made.
+        on_failure: Told what the feed failed of, before it is started anew.
         logger: Where changes of state go.
         tick_s: The watchdog's pace.
     """
@@ -99,6 +100,7 @@ class IngestWorker:
         backoff: Delays,
         calendar_of: Callable[[str], Calendar],
         mode: FeedMode = FeedMode.LIVE,
+        on_failure: Callable[[DashboardError], None] = lambda _: None,
         logger: logging.Logger | None = None,
         tick_s: float = TICK_S,
     ) -> None:
@@ -110,6 +112,7 @@ class IngestWorker:
         self._backoff = backoff
         self._calendar_of = calendar_of
         self._mode = mode
+        self._on_failure = on_failure
         self._log = logger or logging.getLogger(__name__)
         self._tick_s = tick_s
         self._guard = threading.Lock()
@@ -197,6 +200,8 @@ class IngestWorker:
                 retry = not isinstance(error, FeedError) or error.retry
                 if self._report(life, status, error.user_text, retry=retry):
                     self._log.debug("feed failed: %s", error, exc_info=True)
+                if life.leads:
+                    self._on_failure(error)
             except Exception as error:  # noqa: BLE001 - a fault of ours must not end the only feed
                 text = f"The feed stopped by an internal error ({type(error).__name__})."
                 if self._report(life, status, text, retry=True):

@@ -105,6 +105,15 @@ class DiskcacheBoard:
         data = self._read(STATUS_KEY)
         return None if data is None else self._decoded(decode_status, data)
 
+    def drop(self) -> None:
+        """Delete the board, whose store is another one from now on; a publish makes it anew."""
+        with self._lock:
+            self._forget()
+            try:
+                self._delete()
+            except OSError as error:
+                self._report("drop", error)
+
     def close(self) -> None:
         """Close this thread's connection; the next call opens again."""
         with self._lock:

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dashboard.errors import CorruptStoreError, ForeignStoreError, NewerStoreError, StoreError
+from dashboard.errors import CorruptStoreError, ForeignStoreError, StoreError
 from dashboard.storage.connection import connect_reader, pause, reading, translated
 from dashboard.storage.health import StoreFacts, examine, read_facts
 from dashboard.storage.schema import (
-    MIGRATIONS,
     StoreKind,
+    count_migrations,
     identify,
     move_log_away,
     prepare_lock,
@@ -197,22 +197,10 @@ def _require_backup(backup: Path, store: Path) -> None:
         raise CorruptStoreError(f"The backup {backup.name} is damaged; nothing was changed.")
     if kind is not StoreKind.OURS:
         raise ForeignStoreError(f"{backup.name} is not a backup of this program.")
-    for file in (backup, store):
-        if file.exists() and _release(file) > len(MIGRATIONS):
-            raise NewerStoreError(
-                f"{file.name} was written by a later release of this program. Update the program; "
-                "nothing was changed."
-            )
-
-
-def _release(path: Path) -> int:
-    """Return how many migrations a store has had; 0 when it is too damaged to tell."""
-    try:
-        with closing(connect_reader(path)) as db, translated(path):
-            (done,) = db.execute("PRAGMA user_version").fetchone()
-    except CorruptStoreError:
-        return 0
-    return int(done)
+    count_migrations(backup)
+    if store.exists():
+        with contextlib.suppress(CorruptStoreError):  # all the better that there is a backup
+            count_migrations(store)
 
 
 # ------------------------------------------------------------------------------- set aside

@@ -23,7 +23,7 @@ from dashboard.domain.bars import Bars
 from dashboard.errors import CorruptStoreError, StoreError
 from dashboard.storage import queries
 from dashboard.storage.connection import connect_reader, reading
-from dashboard.storage.schema import StoreKind, identify, require_ours
+from dashboard.storage.schema import StoreKind, count_migrations, identify, require_ours
 
 CHECK_S = 1.0
 """How long a start may look for damage; what is left is `doctor`'s."""
@@ -32,7 +32,8 @@ _INTERRUPT_S = 0.02
 _FAULTS = 20
 _NEWEST = 2_000
 
-# Small tables first: when the time is up, what every page needs has been looked at.
+# Those of the first release: a store that waits for its migrations has no more. Small ones first:
+# when the time is up, what every page needs has been looked at.
 _TABLES = (
     "counters", "instruments", "origins", "imports", "ingest_state", "sessions", "gaps", "bars",
     "trades",
@@ -83,12 +84,13 @@ def find_damage(path: Path, *, seconds: float = CHECK_S) -> str:
     the small tables, bars, trades. A store that is missing is not damaged.
 
     Raises:
-        StoreError: The store cannot be looked at: foreign, locked, no right to read it.
+        StoreError: The store cannot be looked at: foreign, newer, locked, no right to read it.
     """
     if identify(path) is StoreKind.MISSING:
         return ""
     try:
         require_ours(path)
+        count_migrations(path)
         with closing(connect_reader(path)) as db, _interrupted_after(db, seconds):
             return next(_quick_faults(db, path), "")
     except CorruptStoreError as error:

@@ -12,6 +12,13 @@ from dashboard.storage.importers.predecessor import import_predecessor, list_tok
 from dashboard.storage.schema import LOCK_TIMEOUT_S, StoreKind, identify
 
 
+def store_of(path: Path) -> Path:
+    """Return the file of our own store that a database name means; it need not exist yet."""
+    if identify(path) is StoreKind.PREDECESSOR:
+        return path.with_name(f"{path.stem}.orderflow.db")
+    return path
+
+
 def resolve_store(path: Path, *, lot_size: int | None = None) -> tuple[Path, str]:
     """Return the store to open, and a notice for the user ("" when there is nothing to say).
 
@@ -27,9 +34,9 @@ def resolve_store(path: Path, *, lot_size: int | None = None) -> tuple[Path, str
         ImportFault: The predecessor's bars cannot be taken over.
         StoreError: The store beside it cannot be written.
     """
-    if identify(path) is not StoreKind.PREDECESSOR:
+    store = store_of(path)
+    if store == path:
         return path, ""
-    store = path.with_name(f"{path.stem}.orderflow.db")
     lock = FileLock(f"{store}.resolve.lock")
     try:
         with lock.acquire(timeout=LOCK_TIMEOUT_S):

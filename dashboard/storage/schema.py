@@ -218,7 +218,7 @@ def prepare_store(path: Path) -> None:
         StoreError: SQLite refuses the file.
     """
     require_ours(path)
-    if identify(path) is StoreKind.OURS and _count_migrations(path) == len(MIGRATIONS):
+    if identify(path) is StoreKind.OURS and count_migrations(path) == len(MIGRATIONS):
         return  # also in a folder that nobody may write
     with prepare_lock(path):
         if identify(path) is StoreKind.MISSING:
@@ -394,7 +394,7 @@ def _create(path: Path) -> None:
 
 
 def _migrate(path: Path) -> None:
-    done = _count_migrations(path)
+    done = count_migrations(path)
     if done == len(MIGRATIONS):
         return
     db = connect_writer(path, durable=True)
@@ -405,7 +405,7 @@ def _migrate(path: Path) -> None:
         db.close()
 
 
-def _count_migrations(path: Path) -> int:
+def count_migrations(path: Path) -> int:
     """Return how many migrations the store has had, reading only.
 
     Raises:
