@@ -147,6 +147,15 @@
       return found;
     }
 
+    /** @param {number} x @returns {string}  Date of the session that a position belongs to, "" when it is not known. */
+    dateOf(x) {
+      for (let at = Math.min(x, this.high); at >= this.low; at -= 1) {
+        const bar = this.bars.get(at);
+        if (bar && bar.date) return bar.date;
+      }
+      return (this.head && this.head.date) || '';
+    }
+
     /**
      * Whether every bar of a range that exists is held.
      *

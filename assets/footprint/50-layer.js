@@ -128,7 +128,7 @@
     /** Leave the graph; it then looks as Plotly drew it. */
     unmount() {
       for (const cleanup of this.cleanups.splice(0)) cleanup();
-      if (this.gd) this.takeOver(false, null);
+      if (this.gd) of.takeOver(this.gd, false);
       if (this.overlay) this.overlay.remove();
       this.gd = null;
       this.overlay = null;
@@ -287,7 +287,7 @@
       context.setTransform(axes.dpr, 0, 0, axes.dpr, 0, 0);
       context.clearRect(0, 0, axes.width, axes.height);
       const shown = this.matches();
-      this.takeOver(shown && this.options.ladder !== 'plotly' && this.book.covers(axes.x.range[0] + 0.5, axes.x.range[1] - 0.5), axes);
+      of.takeOver(this.gd, shown && this.options.ladder !== 'plotly' && this.book.covers(axes.x.range[0] + 0.5, axes.x.range[1] - 0.5));
       if (!shown) return null;
       const picture = of.layoutAll(this.book, axes, this.layoutOptions());
       for (const sheet of picture.sheets) of.paint(context, sheet);
@@ -304,34 +304,16 @@
       return picture;
     }
 
-    /**
-     * Hide what the layer paints instead of Plotly, or show it again.
-     *
-     * @param {boolean} taken @param {Axes|null} axes
-     */
-    takeOver(taken, axes) {
-      const meta = (this.gd.layout && this.gd.layout.meta) || {};
-      const layers = [['xy', '.boxlayer']];
-      for (const [name, kind] of Object.entries(meta.panes || { yaxis2: 'cvd' })) {
-        layers.push([`x${name.replace('axis', '')}`, kind === 'cvd' ? '.boxlayer' : '.barlayer']);
-      }
-      for (const [subplot, part] of layers) {
-        const group = this.gd.querySelector(`.cartesianlayer .${subplot} ${part}`);
-        const wanted = taken && axes ? 'hidden' : '';
-        if (group && group.style.visibility !== wanted) group.style.visibility = wanted;
-      }
-    }
-
     /** @param {Axes} axes @param {Picture|null} picture  Update all that is not canvas. */
     surround(axes, picture) {
       const { head } = this.book;
       const shown = picture !== null;
       const last = shown && head.last ? of.toPx(axes.price.y, head.last.price / head.scale.price) : null;
-      if (this.painted.whole) widenDragAreas(this.gd, axes);
+      if (this.painted.whole) of.widenDragAreas(this.gd, axes);
       this.overlay.showLast(axes, last);
       this.overlay.showPill(axes, shown && head.live !== null && !this.follow.active);
       this.overlay.showVeil(axes, this.staleText());
-      this.hover(axes);
+      of.hover(this, axes);
       this.tick();
     }
 
@@ -433,49 +415,8 @@
       this.hovering = requestAnimationFrame(() => {
         this.hovering = 0;
         const axes = of.readAxes(this.gd);
-        if (axes && this.overlay) this.hover(axes);
+        if (axes && this.overlay) of.hover(this, axes);
       });
-    }
-
-    /** @param {Axes} axes  Crosshair and card at the pointer. */
-    hover(axes) {
-      const { head } = this.book;
-      const { pointer } = this;
-      if (!pointer || !head || !this.matches() || pointer.x < axes.left || pointer.x > axes.right || pointer.y < axes.price.top) {
-        this.overlay.hideHover();
-        return;
-      }
-      const x = Math.round(of.fromPx(axes.x, pointer.x));
-      const bar = this.book.bars.get(x);
-      const at = this.readPointer(axes, pointer, x, bar);
-      if (this.options.crosshair !== false) this.overlay.showCross(axes, at);
-      if (!bar || this.dragging || this.options.card === false || pointer.y > axes.strip || pointer.x > axes.bars) {
-        this.overlay.card.style.display = 'none';
-        return;
-      }
-      const cx = of.toPx(axes.x, x);
-      const half = of.barSpacing(axes) / 2;
-      const key = `${head.version} ${head.view} ${x} ${at.units === null ? '' : of.levelAt(bar, at.units, head.scale)}`;
-      const contents = () => ({ ...of.cardOf(head, bar, at.units), date: bar.date || of.dateOf(this.book, x) });
-      this.overlay.showCard(axes, key, contents, { left: cx - half, right: cx + half, y: pointer.y });
-    }
-
-    /** @param {Axes} axes @param {{x: number, y: number}} pointer @param {number} x @param {Bar|undefined} bar @returns {any} What the crosshair says. */
-    readPointer(axes, pointer, x, bar) {
-      const { scale } = this.book.head;
-      const rows = of.rowsShown(this.book, axes, this.options, this.theme).length;
-      const timeTop = of.timeBaseline(axes, this.theme, rows) - 13;
-      const date = bar ? bar.date || of.dateOf(this.book, x) : '';
-      const at = { x: bar ? of.toPx(axes.x, x) : pointer.x, y: null, price: '', time: bar ? `${date} ${bar.label}`.trim() : '', timeTop, units: null };
-      if (pointer.y <= axes.price.bottom) {
-        const units = of.fromPx(axes.price.y, pointer.y) * scale.price;
-        const price = Math.round(units / scale.tick) * scale.tick;
-        return { ...at, y: pointer.y, price: of.formatPrice(price, scale), units };
-      }
-      const pane = axes.panes.find((/** @type {Pane} */ p) => pointer.y >= p.top && pointer.y <= p.bottom);
-      if (!pane) return at;
-      const value = Math.round(of.fromPx(pane.y, pointer.y));
-      return { ...at, y: pointer.y, price: pane.kind === 'volume' ? of.formatCount(value) : of.formatSigned(value) };
     }
 
     /** Following began or ended. */
@@ -533,47 +474,5 @@
     }
   }
 
-  /**
-   * Let the whole gutter drag its price axis: Plotly's own drag areas are 20 px wide.
-   *
-   * @param {any} gd @param {Axes} axes
-   */
-  function widenDragAreas(gd, axes) {
-    const width = String(axes.width - axes.right);
-    for (const area of gd.querySelectorAll('.draglayer .nsdrag, .draglayer .ndrag, .draglayer .sdrag')) {
-      const right = Number(area.getAttribute('x')) >= axes.right - 1;
-      if (right && area.getAttribute('width') !== width) area.setAttribute('width', width); // a write costs a layout
-    }
-  }
-
-  /** @param {any} book @param {number} x @returns {string} Date of the session that a position belongs to. */
-  function dateOf(book, x) {
-    for (let at = x; at >= book.low; at -= 1) {
-      const bar = book.bars.get(at);
-      if (bar && bar.date) return bar.date;
-    }
-    return (book.head && book.head.date) || '';
-  }
-
-  /**
-   * Let the wheel over the plot zoom the x axis alone, as over the axis itself.
-   *
-   * Plotly would zoom prices too, and the ladder's rows would change height with every turn. The
-   * event is given to the axis' own drag area instead; with Shift held Plotly zooms both.
-   *
-   * @param {any} gd @param {WheelEvent} event
-   */
-  function wheelOnX(gd, event) {
-    const target = /** @type {Element} */ (event.target);
-    if (event.shiftKey || !event.isTrusted || !target.classList.contains('nsewdrag')) return;
-    const strips = [...gd.querySelectorAll('.draglayer .ewdrag')];
-    const strip = strips.find((part) => /^xy\d*$/.test(part.parentNode.getAttribute('class')));
-    if (!strip) return;
-    event.preventDefault();
-    event.stopPropagation();
-    const { deltaX, deltaY, deltaMode, clientX, clientY } = event;
-    strip.dispatchEvent(new WheelEvent('wheel', { deltaX, deltaY, deltaMode, clientX, clientY, bubbles: false, cancelable: true }));
-  }
-
-  Object.assign(of, { Layer, dateOf, wheelOnX });
+  Object.assign(of, { Layer });
 })(window.orderflow);

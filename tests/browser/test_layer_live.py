@@ -279,6 +279,17 @@ def test_one_request_is_in_flight_at_most(page: Harness) -> None:
     assert len(page.queries) == 1
 
 
+def test_the_layers_own_clock_beats_until_stored_bars_are_shown(page: Harness) -> None:
+    page.js("orderflow.run(arguments[0], 40)", VIEW)
+    page.wait("orderflow.state().beat.requests >= 4")
+    page.js("orderflow.show(arguments[0])", VIEW)
+    page.wait("!orderflow.state().beat.inFlight")
+    asked = len(page.queries)
+    assert page.queries[-1]["path"] == "/api/v1/bars"
+    time.sleep(0.2)
+    assert len(page.queries) == asked
+
+
 def test_no_beat_in_a_hidden_page_and_one_at_once_when_it_shows(page: Harness) -> None:
     beat(page)
     asked = len(page.queries)

@@ -163,21 +163,11 @@
       const y = axes.strip + of.STRIP_PAD + (i + 0.5) * theme.table_row_px + 3;
       sheet.text(LAYER.NUMBER, name, 10, Math.round(y), (book.head.row_names || [])[i] || row);
     });
-    const date = dateInView(book, axes);
+    const date = book.dateOf(Math.max(0, Math.ceil(axes.x.range[0])));
     const mono = { ...name, font: `400 ${theme.number_px}px ${theme.font_mono}` };
     if (date) sheet.text(LAYER.NUMBER, mono, 10, of.timeBaseline(axes, theme, rows.length), date);
     return sheet;
   }
 
-  /** @param {any} book @param {Axes} axes @returns {string} Date of the session that the first bar in view belongs to. */
-  function dateInView(book, axes) {
-    const first = Math.max(0, Math.ceil(axes.x.range[0]));
-    for (let x = Math.min(first, book.high); x >= book.low; x -= 1) {
-      const bar = book.bars.get(x);
-      if (bar && bar.date) return bar.date;
-    }
-    return (book.head && book.head.date) || '';
-  }
-
-  Object.assign(of, { gutterLeft, spreadPills, layoutRight, layoutLeft, dateInView, COUNTDOWN_PX: COUNTDOWN });
+  Object.assign(of, { gutterLeft, spreadPills, layoutRight, layoutLeft });
 })(window.orderflow);
