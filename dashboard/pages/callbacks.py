@@ -21,7 +21,7 @@ from dash import (
     no_update,
 )
 
-from dashboard.errors import DashboardError
+from dashboard.errors import DashboardError, StoreError
 from dashboard.pages import controls, ids, parts, shell
 from dashboard.views import page
 from dashboard.views.desk import Desk
@@ -153,8 +153,12 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         prevent_initial_call=True,
     )
     def on_waiting(_count: int | None, scope: str) -> Any:  # noqa: ANN401 - an href or nothing
-        """Open the chart when the first data has come."""
-        return page.PATHS[scope] if desk.instruments(scope) else no_update
+        """Open the chart when the first data has come, or the store can be read again."""
+        try:
+            found = desk.instruments(scope)
+        except StoreError:
+            found = []
+        return page.PATHS[scope] if found else no_update
 
 
 def _register_history(app: Dash, desk: Desk) -> None:

@@ -8,6 +8,7 @@ import dash
 import dash_bootstrap_components as dbc
 from dash import Dash, dcc, html
 
+from dashboard.errors import StoreError
 from dashboard.pages import controls, ids, shell
 from dashboard.views.desk import Desk
 from dashboard.views.page import PageModel, open_page
@@ -22,9 +23,12 @@ def register(_app: Dash, desk: Desk) -> None:
     """Register the page under ``/history``; its query is the view."""
 
     def layout(**query: str) -> html.Div:
-        opened = open_page(desk, query, "stored")
+        try:
+            opened = open_page(desk, query, "stored")
+        except StoreError as error:
+            return shell.waiting(error.user_text, "stored")
         if opened is None:
-            return shell.waiting(EMPTY, "stored")
+            return shell.waiting(" ".join([*desk.context.alerts(), EMPTY]), "stored")
         return shell.page(opened, extra=_session_picker(opened), first_card=_range_card(opened))
 
     dash.register_page(

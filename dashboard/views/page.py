@@ -124,7 +124,7 @@ def open_page(desk: Desk, values: Mapping[str, object], scope: str) -> PageModel
         options=_options(view),
         drawn=_drawn(view, frame, (None, PLOT_PX), 0),
         faults=faults,
-        notes=desk.context.notes,
+        notes=(*desk.context.notes, *desk.context.alerts()),
         mode=mode_of(frame.snapshot),
         level_choices=level_choices(view),
     )
