@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from dashboard.domain.bars import Bars, BarSpec
 from dashboard.domain.calendar import Calendar
-from dashboard.domain.footprint import regroup
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import LiveState
 from dashboard.domain.snapshot import Snapshot
@@ -185,33 +184,28 @@ class SeriesCache:
     def _build(self, key: SeriesKey) -> _Entry:
         instrument = self.instrument(key.symbol)
         calendar = self._history.calendar(key.symbol)
-        first = key.first_session or None
-        base = self._base_interval(key)
-        series: Series
-        if needs_trades(key.spec, base):
+        series = self._series_of(key, instrument, calendar)
+        return _Entry(
+            series, instrument, calendar, self._previous_levels(key, instrument, calendar)
+        )
+
+    def _series_of(self, key: SeriesKey, instrument: Instrument, calendar: Calendar) -> Series:
+        """Return a series that has read nothing yet."""
+        if needs_trades(key.spec, self._base_interval(key)):
             self._require_trades(key)
-            series = TradeSeries(
-                self._history,
-                key.symbol,
-                key.spec,
-                key.level_size,
-                instrument.tick_size,
-                calendar,
-                first,
-                key.last_session,
-            )
+            make: type[TradeSeries | MinuteSeries] = TradeSeries
         else:
-            series = MinuteSeries(
-                self._history,
-                key.symbol,
-                key.spec,
-                key.level_size,
-                instrument.tick_size,
-                calendar,
-                first,
-                key.last_session,
-            )
-        return _Entry(series, instrument, calendar, self._previous_levels(key))
+            make = MinuteSeries
+        return make(
+            self._history,
+            key.symbol,
+            key.spec,
+            key.level_size,
+            instrument.tick_size,
+            calendar,
+            key.first_session or None,
+            key.last_session,
+        )
 
     def _base_interval(self, key: SeriesKey) -> int:
         """Return the length in seconds of the range's base bars (60 when none are stored yet)."""
@@ -233,8 +227,14 @@ class SeriesCache:
                 )
                 raise ViewNotPossibleError(msg)
 
-    def _previous_levels(self, key: SeriesKey) -> NDArray[np.int64]:
-        """Return the level volumes of the session before the range, at the view's level size."""
+    def _previous_levels(
+        self, key: SeriesKey, instrument: Instrument, calendar: Calendar
+    ) -> NDArray[np.int64]:
+        """Return the level volumes of the session before the range, in the view's own bars.
+
+        They are what a view that begins a session earlier finds inside itself, so that both come to
+        the same imbalance minimum.
+        """
         earlier = [
             s.session_ns
             for s in self._history.sessions(key.symbol)
@@ -242,13 +242,13 @@ class SeriesCache:
         ]
         if not earlier:
             return np.zeros(0, np.int64)
-        series = self._history.read_bars(key.symbol, earlier[-1], earlier[-1])
-        if not len(series):
-            return np.zeros(0, np.int64)
+        before = replace(key, first_session=earlier[-1], last_session=earlier[-1])
         try:
-            return regroup(series, key.level_size).level_volume
+            series = self._series_of(before, instrument, calendar)
+            series.refresh(None)
         except ViewNotPossibleError:
             return np.zeros(0, np.int64)
+        return series.bars.level_volume
 
     def _previous_close(self, entry: _Entry, key: SeriesKey, bars: Bars) -> int | None:
         """Return the close of the session before the newest bar's session."""

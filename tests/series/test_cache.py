@@ -165,6 +165,18 @@ def test_what_came_before_the_view_is_known() -> None:
     assert (len(oldest.previous_levels), oldest.previous_close) == (0, None)
 
 
+@pytest.mark.parametrize("spec", ["5m", "7t"])
+def test_a_view_that_begins_later_knows_the_same_levels_before_it(spec: str) -> None:
+    # The imbalance minimum comes from them: live and history must mark the same cells.
+    market = Market(days(30, 30))
+    market.ingest(60)
+    series, recipe = cache_of(market), BarSpec.parse(spec)
+    both = series.stored_snapshot(SYMBOL, recipe, LEVEL, session_of(0), session_of(1)).bars
+    later = series.stored_snapshot(SYMBOL, recipe, LEVEL, session_of(1), session_of(1))
+    inside = both.select(both.session_ns == session_of(0)).level_volume
+    assert later.previous_levels.tolist() == inside.tolist()
+
+
 @pytest.mark.parametrize("spec", [MINUTES, TRADES])
 def test_a_changed_generation_voids_what_was_read(spec: BarSpec) -> None:
     market = Market(days(30, 30))
