@@ -15,7 +15,7 @@ PIP := -m pip install --quiet --quiet --disable-pip-version-check
 RUN := .venv/bin/python
 TEST := .venv-test/bin/python
 
-.PHONY: run test browser bench lint format coverage clean
+.PHONY: run test browser bench pictures lint format coverage clean
 
 run: .venv/.stamp
 	@exec $(RUN) app.py
@@ -25,6 +25,9 @@ test: .venv-test/.stamp browser lint
 
 bench: .venv-test/.stamp browser
 	@$(TEST) benchmarks/run.py $(ARGS)
+
+pictures: .venv-test/.stamp browser
+	@$(TEST) benchmarks/pictures.py
 
 lint: .venv-test/.stamp
 	@$(TEST) -m ruff check --quiet
