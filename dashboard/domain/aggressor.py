@@ -1,12 +1,14 @@
 """Who crossed the spread: trades inferred from a snapshot feed's packets, and by which rule.
 
-A snapshot feed sends no trades. What it sends is the day's cumulative volume, the last price and
-the book, about once a second; a trade here is a packet's increase of the volume, put on its last
-price, and its side is an estimate. `infer` takes one packet, `infer_many` a batch: both give the
-same trades. `classify` gives sides to a tape of true trades that came without. Called by the
-ingest pipeline, the importers and the simulator's first sessions.
+A snapshot feed sends no trades. What it sends is the day's cumulative volume, the last trade and
+the book, about once a second. Trades are inferred from it: the last trade at its own size, the rest
+of the volume's increase spread over the way to it (`spread`), so a packet may tell several. Prices
+and sides are estimates; only the sum of the sizes is certain. docs/TRUTH.md measures how good they
+are. `infer` takes one packet, `infer_many` a batch: both give the same trades. `classify` gives
+sides to a tape of true trades that came without. Called by the ingest pipeline, the importers and
+the simulator's first sessions.
 
-Sides are decided in this order (formulas.md 1):
+The side of a last trade is decided in this order (formulas.md 1):
 
 ========== =======================================================================================
 QUOTE      price at or beyond the book that stood before the trade
@@ -15,11 +17,19 @@ TICK       up from the last price is a buyer, down a seller
 TICK0      same price: the side of the trade before
 UNKNOWN    none of these: no reference yet, or an auction before the open, which has no aggressor
 ========== =======================================================================================
+
+Trades put elsewhere than on a last price have rule SPREAD: they take its side, but for the share
+that is put against it. A packet whose volume is its last trade alone is that one trade.
+
+The broker sends two kinds of packet: some have a new last trade with the totals of the packet
+before. They tell no volume yet, but what they show is remembered as a `Glimpse` (the newest few)
+and gets its part once the counter moves.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple
 
@@ -28,6 +38,7 @@ from numpy.typing import NDArray
 
 from dashboard.domain.calendar import SECOND_NS, Calendar
 from dashboard.domain.quote import Gap, Quote, QuoteArrays
+from dashboard.domain.spread import SPREAD, Glimpse, Glimpses, Places, Shares, share_volume
 from dashboard.domain.trade import NO_PRICE, AggressorSide, SideRule, Trades
 from dashboard.errors import CorruptStoreError
 
@@ -39,7 +50,11 @@ GAP_NS = 5 * SECOND_NS
 """Silence after which a difference of the counter is no longer one conflated update."""
 NO_VOLUME = -1
 """Marks that no packet was accepted yet."""
-_ENCODING = 1
+NOT_SEEN = -1
+"""Marks that the last trade's size is not known to compare with: no packet, or an old state."""
+MAX_WAITING = 4
+"""Glimpses kept while the counter stands: what never has volume (an index) has no end of them."""
+_ENCODING = 2
 _UNKNOWN, _TICK, _TICK0 = int(SideRule.UNKNOWN), int(SideRule.TICK), int(SideRule.TICK0)
 _QUOTE, _QUOTE_NOW = int(SideRule.QUOTE), int(SideRule.QUOTE_NOW)
 
@@ -52,6 +67,8 @@ class InferenceState:
         symbol: The instrument.
         calendar: Its trading calendar; a new session restarts the day's counter.
         gap_ns: Longest silence, by receive time, that counts as one update.
+        places: How volume is spread; None for the plain rule, which puts a packet's whole volume
+            on its last price (docs/TRUTH.md compares the two).
         session_ns: Session of the last accepted packet.
         event_ns, receive_ns: Its times; `receive_ns` also moves with `note_alive`.
         day_volume: Its counter, `NO_VOLUME` before the first packet.
@@ -59,11 +76,16 @@ class InferenceState:
         bid, ask: Its best book, `NO_PRICE` where a side was empty.
         direction: Side of the last trade whose side is known; 0 after a gap or a new session.
         gap_cause: Why the next difference is a gap whatever the time; "" when it is none.
+        last_size, last_trade_ns: Of its last trade; `NOT_SEEN` where there is none to compare with.
+        size_unit, price_unit: Greatest common divisor of the session's sizes and prices so far:
+            whole lots and ticks, without being told either; 0 before the first.
+        waiting: Glimpses whose volume no counter has told yet, the newest `MAX_WAITING`.
     """
 
     symbol: str
     calendar: Calendar
     gap_ns: int = GAP_NS
+    places: Places | None = SPREAD
     session_ns: int = 0
     event_ns: int = 0
     receive_ns: int = 0
@@ -73,9 +95,16 @@ class InferenceState:
     ask: int = NO_PRICE
     direction: int = 0
     gap_cause: str = ""
+    last_size: int = NOT_SEEN
+    last_trade_ns: int = 0
+    size_unit: int = 0
+    price_unit: int = 0
+    waiting: tuple[Glimpse, ...] = ()
 
 
-_SAVED = tuple(f.name for f in fields(InferenceState) if f.name not in {"calendar", "gap_ns"})
+_SETTINGS = frozenset({"calendar", "gap_ns", "places"})
+_SAVED = tuple(f.name for f in fields(InferenceState) if f.name not in _SETTINGS)
+_SINCE_2 = frozenset({"last_size", "last_trade_ns", "size_unit", "price_unit", "waiting"})
 
 
 def mark_gap(state: InferenceState, cause: str) -> InferenceState:
@@ -103,8 +132,8 @@ def infer(state: InferenceState, quote: Quote) -> tuple[InferenceState, Trades |
         quote: A packet of the same instrument, in arrival order.
 
     Returns:
-        The new state (the same object for a stale packet), and a batch of one trade of the
-        counter's increase at the packet's last price, or a gap, or None.
+        The new state (the same object for a stale packet), and the trades that the packet tells,
+        their sizes summing to the counter's increase, or a gap, or None.
 
     Source: formulas.md 1 (V11, V12); frames recorded from the broker's feed.
     """
@@ -181,22 +210,35 @@ def encode_state(state: InferenceState) -> bytes:
 
 
 def decode_state(data: bytes, calendar: Calendar, gap_ns: int = GAP_NS) -> InferenceState:
-    """Return the state from bytes.
+    """Return the state from bytes, also from those of a release that knew no glimpses.
 
     Raises:
-        CorruptStoreError: The bytes are not a state that this release writes.
+        CorruptStoreError: The bytes are not a state that this release reads.
     """
-    try:
-        saved = json.loads(data)
-    except ValueError:
-        saved = None
-    names = {"encoding", *_SAVED}
-    if not isinstance(saved, dict) or saved.keys() != names or saved["encoding"] != _ENCODING:
+    saved = _read_saved(data)
+    if saved is None:
         raise CorruptStoreError(
             "The stored state of a feed cannot be read; its next packet starts anew.",
             log_text=f"inference state {data[:80]!r} does not decode",
         )
-    return InferenceState(calendar=calendar, gap_ns=gap_ns, **{n: saved[n] for n in _SAVED})
+    return InferenceState(calendar=calendar, gap_ns=gap_ns, **saved)
+
+
+def _read_saved(data: bytes) -> dict[str, Any] | None:
+    """Return the state's fields, None where the bytes are no state."""
+    try:
+        saved = dict(json.loads(data))
+        encoding = saved.pop("encoding")
+        if encoding == 1 and saved.keys() == set(_SAVED) - _SINCE_2:
+            saved["size_unit"] = max(saved["day_volume"], 0)
+            saved["price_unit"] = _gcd(saved["price"], saved["bid"], saved["ask"])
+        elif encoding == _ENCODING and saved.keys() == set(_SAVED):
+            saved["waiting"] = tuple(Glimpse(*row) for row in saved["waiting"])
+        else:
+            return None
+    except (ValueError, TypeError, KeyError):
+        return None
+    return saved
 
 
 # ------------------------------------------------------------------------------ one packet
@@ -208,6 +250,7 @@ class _Packet(NamedTuple):
     event_ns: int
     receive_ns: int
     last_price: int
+    last_size: int
     day_volume: int
     bid: int
     ask: int
@@ -231,40 +274,116 @@ def _step(state: InferenceState, packet: _Packet) -> tuple[InferenceState, Trade
         if not _is_restart(state, packet.event_ns):
             return state, None
         fresh = True
-    size = 0 if fresh else volume - state.day_volume
-    silence_ns = packet.receive_ns - state.receive_ns
-    cause = _gap_cause(state.gap_cause, silence_ns, state.gap_ns) if size else ""
-    side, rule = _side_of(state, packet, session_ns) if size and not cause else (0, _UNKNOWN)
+    if fresh:
+        return _begin(state, packet, session_ns, volume), None
+    size = volume - state.day_volume
+    broken = _gap_cause(state.gap_cause, packet.receive_ns - state.receive_ns, state.gap_ns)
+    told = size > 0 and not broken
     after = replace(
+        _shown(state, packet, volume, size),
+        direction=0 if size and broken else state.direction,
+        waiting=() if broken else state.waiting,
+    )
+    # Volume without a trade not seen before was traded where a waiting glimpse saw it.
+    is_new = _is_new(state, packet)
+    may_wait = state.places is not None and packet.event_ns >= session_ns and not broken
+    if (told and not after.waiting) or (is_new and (told or may_wait)):
+        glimpse = _look(state, packet, session_ns, after.price_unit)
+        waiting = (*after.waiting, glimpse)[-MAX_WAITING - told :]
+        after = replace(after, waiting=waiting, direction=glimpse.side or after.direction)
+    if told:
+        return replace(after, waiting=()), _tell(after, packet, size)
+    if size:
+        start_ns = min(state.event_ns, packet.event_ns)
+        gap = Gap(state.symbol, start_ns, packet.event_ns, size, packet.last_price, broken)
+        return after, gap
+    return after, None
+
+
+def _begin(state: InferenceState, packet: _Packet, session_ns: int, volume: int) -> InferenceState:
+    """Return the state after the first packet of a session."""
+    new = InferenceState(
+        state.symbol, state.calendar, state.gap_ns, state.places, session_ns=session_ns
+    )
+    return _shown(new, packet, volume, volume)
+
+
+def _shown(state: InferenceState, packet: _Packet, volume: int, size: int) -> InferenceState:
+    """Return the state with the packet as the last accepted one; `size` is new of its `volume`."""
+    # While nothing traded in this session, last price and size are of an earlier one.
+    traded = volume > 0
+    price = packet.last_price if traded else NO_PRICE
+    return replace(
         state,
-        session_ns=session_ns,
         event_ns=packet.event_ns,
         receive_ns=packet.receive_ns,
         day_volume=volume,
-        price=packet.last_price if volume > 0 else NO_PRICE,
+        price=price,
         bid=packet.bid,
         ask=packet.ask,
-        direction=0 if fresh or cause else side or state.direction,
         gap_cause="",
+        last_size=packet.last_size if traded else NOT_SEEN,
+        last_trade_ns=packet.last_trade_ns,
+        size_unit=math.gcd(state.size_unit, size, packet.last_size * traded),
+        price_unit=math.gcd(state.price_unit, _gcd(price, packet.bid, packet.ask)),
     )
-    if not size:
-        return after, None
-    if cause:
-        start_ns = min(state.event_ns, packet.event_ns)
-        gap = Gap(state.symbol, start_ns, packet.event_ns, size, packet.last_price, cause)
-        return after, gap
-    trade = Trades.build(
-        event_ns=[packet.event_ns],
-        receive_ns=[packet.receive_ns],
-        price=[packet.last_price],
-        size=[size],
-        side=[side],
-        rule=[rule],
-        bid=[state.bid],
-        ask=[state.ask],
-        source_seq=[packet.source_seq],
+
+
+def _gcd(*prices: int) -> int:
+    """Return the greatest common divisor of the prices that are there."""
+    return math.gcd(*(price for price in prices if price != NO_PRICE))
+
+
+def _is_new(state: InferenceState, packet: _Packet) -> bool:
+    """Whether the packet's last trade is another than that of the packet before."""
+    now = (packet.last_price, packet.last_size, packet.last_trade_ns)
+    last = (state.price, state.last_size, state.last_trade_ns)
+    return state.last_size != NOT_SEEN and now != last
+
+
+def _look(state: InferenceState, packet: _Packet, session_ns: int, price_unit: int) -> Glimpse:
+    """Return the packet's last trade with its side and the way to it."""
+    side, rule = _side_of(state, packet, session_ns)
+    price, bid, ask = packet.last_price, state.bid, state.ask
+    seen = Glimpse(price, packet.last_size, side, rule, bid, ask, price, NO_PRICE)
+    before, now_bid, now_ask, unit = (
+        np.array([x]) for x in (state.price, packet.bid, packet.ask, price_unit)
     )
-    return after, trade
+    columns = Glimpses(*(np.array([value]) for value in seen))
+    found = _with_ways(columns, before, now_bid, now_ask, unit)
+    return Glimpse(*(int(column[0]) for column in found))
+
+
+def _tell(state: InferenceState, packet: _Packet, size: int) -> Trades:
+    """Return the trades of a packet whose counter grew by `size`, the state's waiting ones."""
+    waiting = state.waiting
+    shares = share_volume(
+        Glimpses(*np.array(waiting, dtype=np.int64).T),
+        np.zeros(len(waiting), dtype=np.int64),
+        np.array([size]),
+        np.array([state.size_unit]),
+        np.array([state.price_unit]),
+        state.places,
+    )
+    ones = np.ones_like(shares.size)
+    return _trades(
+        shares, packet.event_ns * ones, packet.receive_ns * ones, packet.source_seq * ones
+    )
+
+
+def _trades(shares: Shares, event_ns: I64, receive_ns: I64, source_seq: I64) -> Trades:
+    """Return the shares as trades, at their packets' times and numbers, shape (T,)."""
+    return Trades.build(
+        event_ns=event_ns,
+        receive_ns=receive_ns,
+        price=shares.price,
+        size=shares.size,
+        side=shares.side,
+        rule=shares.rule,
+        bid=shares.bid,
+        ask=shares.ask,
+        source_seq=source_seq,
+    )
 
 
 def _is_unopened(calendar: Calendar, packet: _Packet, session_ns: int) -> bool:
@@ -322,53 +441,190 @@ def _infer_batch(
     quotes, volume = quotes.take(accepted), volume[accepted]
     if not len(quotes):
         return state, Trades.empty(), []
-    price = np.where(volume > 0, quotes.last_price, NO_PRICE)
-    size = volume - _after(state.day_volume, volume)
-    silence = quotes.receive_ns - _after(state.receive_ns, quotes.receive_ns)
-    is_gap = silence > state.gap_ns
-    is_gap[0] |= bool(state.gap_cause)
-    is_gap &= size > 0
-    bid, ask = _after(state.bid, quotes.bid), _after(state.ask, quotes.ask)
-    before = _after(state.price, price)
-    side, rule = _decide(quotes.last_price, bid, ask, before, quotes.bid, quotes.ask)
-    trades = (size > 0) & ~is_gap
-    side[~trades] = 0
-    filled, direction = _fill_zero_ticks(side, trades & (rule == _TICK0), is_gap, state.direction)
-    started = _after(state.event_ns, quotes.event_ns)
-    gaps = [
-        Gap(
-            state.symbol,
-            start_ns=int(min(started[row], quotes.event_ns[row])),
-            end_ns=int(quotes.event_ns[row]),
-            volume=int(size[row]),
-            price=int(quotes.last_price[row]),
-            cause=_gap_cause(state.gap_cause if row == 0 else "", int(silence[row]), state.gap_ns),
-        )
-        for row in np.flatnonzero(is_gap)
-    ]
-    table = Trades.build(
-        event_ns=quotes.event_ns,
-        receive_ns=quotes.receive_ns,
-        price=quotes.last_price,
-        size=size,
-        side=filled,
-        rule=np.where(filled == 0, _UNKNOWN, rule),
-        bid=bid,
-        ask=ask,
-        source_seq=quotes.source_seq,
+    seen = _read_batch(state, quotes, volume)
+    glimpses, direction = _look_batch(state, quotes, seen)
+    waiting = Glimpses(*np.array(state.waiting, dtype=np.int64).reshape(-1, 8).T)
+    glimpses = Glimpses(*(np.concatenate(pair) for pair in zip(waiting, glimpses, strict=True)))
+    packet, left = _windows(len(state.waiting), seen)
+    rows = np.flatnonzero(seen.told)
+    used = packet >= 0
+    shares = share_volume(
+        Glimpses(*(column[used] for column in glimpses)),
+        packet[used],
+        seen.size[rows],
+        seen.size_unit[rows],
+        seen.price_unit[rows],
+        state.places,
+    )
+    told = rows[shares.packet]
+    trades = _trades(
+        shares, quotes.event_ns[told], quotes.receive_ns[told], quotes.source_seq[told]
     )
     after = replace(
         state,
         event_ns=int(quotes.event_ns[-1]),
         receive_ns=int(quotes.receive_ns[-1]),
         day_volume=int(volume[-1]),
-        price=int(price[-1]),
+        price=int(seen.price[-1]),
         bid=int(quotes.bid[-1]),
         ask=int(quotes.ask[-1]),
         direction=direction,
         gap_cause="",
+        last_size=int(seen.last_size[-1]),
+        last_trade_ns=int(quotes.last_trade_ns[-1]),
+        size_unit=int(seen.size_unit[-1]),
+        price_unit=int(seen.price_unit[-1]),
+        waiting=tuple(Glimpse(*row) for row in np.column_stack(glimpses)[left].tolist()),
     )
-    return after, table.take(trades), gaps
+    return after, trades, _gaps(state, quotes, seen)
+
+
+class _Seen(NamedTuple):
+    """What P accepted packets show against the packet before each, shape (P,).
+
+    Attributes:
+        price: Last price of this session, `NO_PRICE` while nothing traded.
+        last_size: Of the last trade, `NOT_SEEN` while nothing traded.
+        size: What the counter grew by.
+        broken: A silence or a lost connection lies before the packet.
+        told: The packet tells a volume.
+        looks: Its last trade becomes a glimpse.
+        waits: Such a one that no counter tells yet.
+        size_unit, price_unit: As of the state after the packet.
+    """
+
+    price: I64
+    last_size: I64
+    size: I64
+    broken: BOOL
+    told: BOOL
+    looks: BOOL
+    waits: BOOL
+    size_unit: I64
+    price_unit: I64
+
+
+def _read_batch(state: InferenceState, quotes: QuoteArrays, volume: I64) -> _Seen:
+    """Return what the packets show; `volume` is their counter, 0 where it is of another day."""
+    traded = volume > 0
+    price = np.where(traded, quotes.last_price, NO_PRICE)
+    last_size = np.where(traded, quotes.last_size, NOT_SEEN)
+    size = volume - _after(state.day_volume, volume)
+    broken = quotes.receive_ns - _after(state.receive_ns, quotes.receive_ns) > state.gap_ns
+    broken[0] |= bool(state.gap_cause)
+    told = (size > 0) & ~broken
+    size_before = _after(state.last_size, last_size)
+    is_new = quotes.last_price != _after(state.price, price)
+    is_new |= quotes.last_size != size_before
+    is_new |= quotes.last_trade_ns != _after(state.last_trade_ns, quotes.last_trade_ns)
+    is_new &= size_before != NOT_SEEN
+    waits = is_new & ~broken & ~told
+    if state.places is None:
+        waits[:] = False
+    # Waiting glimpses before each packet: all so far, less those that a told or lost volume took.
+    upto = np.cumsum(waits) + len(state.waiting)
+    taken = np.maximum.accumulate(np.where(told | broken, upto, 0))
+    waiting = _after(len(state.waiting), upto) - _after(0, taken)
+    return _Seen(
+        price=price,
+        last_size=last_size,
+        size=size,
+        broken=broken,
+        told=told,
+        looks=waits | (told & (is_new | (waiting == 0))),
+        waits=waits,
+        size_unit=_running_gcd(state.size_unit, size, np.where(traded, quotes.last_size, 0)),
+        price_unit=_running_gcd(state.price_unit, price, quotes.bid, quotes.ask),
+    )
+
+
+def _running_gcd(first: int, *columns: I64) -> I64:
+    """Return the greatest common divisor of all up to each row, absent prices left out."""
+    rows = np.gcd.reduce([np.where(column == NO_PRICE, 0, column) for column in columns])
+    divisors: I64 = np.gcd.accumulate(np.concatenate((np.array([first], dtype=np.int64), rows)))
+    return divisors[1:]
+
+
+def _look_batch(state: InferenceState, quotes: QuoteArrays, seen: _Seen) -> tuple[Glimpses, int]:
+    """Return the glimpses that packets show, and the last side known after all of them."""
+    bid, ask = _after(state.bid, quotes.bid), _after(state.ask, quotes.ask)
+    before = _after(state.price, seen.price)
+    side, rule = _decide(quotes.last_price, bid, ask, before, quotes.bid, quotes.ask)
+    side[~seen.looks] = 0
+    zero_tick = seen.looks & (rule == _TICK0)
+    reset = seen.broken & (seen.size > 0)
+    side, direction = _fill_zero_ticks(side, zero_tick, reset, state.direction)
+    rule = np.where(side == 0, _UNKNOWN, rule)
+    rows = np.flatnonzero(seen.looks)
+    price, size, none = quotes.last_price, quotes.last_size, np.full_like(bid, NO_PRICE)
+    columns = (price, size, side, rule, bid, ask, price, none)
+    glimpses = Glimpses(*(column[rows].astype(np.int64) for column in columns))
+    now = (quotes.bid[rows], quotes.ask[rows], seen.price_unit[rows])
+    return _with_ways(glimpses, before[rows], *now), direction
+
+
+def _with_ways(glimpses: Glimpses, before: I64, now_bid: I64, now_ask: I64, unit: I64) -> Glimpses:
+    """Return the last trades with the way to each filled in.
+
+    A buyer's way begins at the ask that stood, and meanwhile sellers hit bids: those before and
+    now. Where the book was locked, crossed or empty, the way begins at the last price before.
+
+    Args:
+        glimpses: Shape (G,); `start` and `against` are not read.
+        before: The last price before each, `NO_PRICE` where there is none.
+        now_bid: Best bid of the packet itself.
+        now_ask: Its best ask.
+        unit: What prices are multiples of; 0 where all were 0 so far.
+    """
+    price, side, bid, ask = glimpses.price, glimpses.side, glimpses.bid, glimpses.ask
+    up = side > 0
+    own, other = np.where(up, ask, bid), np.where(up, bid, ask)
+    now = np.where(up, now_bid, now_ask)
+    shut = (bid != NO_PRICE) & (ask != NO_PRICE) & (bid >= ask)
+    start = np.where(before == NO_PRICE, price, before)
+    start = np.where(shut | (own == NO_PRICE), start, own)
+    none = shut | (other == NO_PRICE) | (now == NO_PRICE) | (side == 0)
+    half = (np.where(none, 0, now) - np.where(none, 0, other)) // np.maximum(2 * unit, 1)
+    return glimpses._replace(
+        start=np.where(side == 0, price, start),
+        against=np.where(none, NO_PRICE, other + half * unit),
+    )
+
+
+def _windows(waiting: int, seen: _Seen) -> tuple[I64, BOOL]:
+    """Return which packet that tells a volume takes each glimpse, and which still wait after all.
+
+    Shape (waiting + glimpses,): those of the state first. -1 for those that no such packet takes:
+    they wait on, a break lay between, or there were too many newer ones.
+    """
+    ends = np.flatnonzero(seen.told | seen.broken)
+    upto = np.cumsum(seen.waits) + waiting
+    rows = np.flatnonzero(seen.looks)
+    end = np.concatenate([np.zeros(waiting, dtype=np.int64), np.searchsorted(ends, rows)])
+    number = np.concatenate([np.arange(1, waiting + 1), upto[rows]])
+    newer = np.append(upto[ends], upto[-1])[end] - number
+    is_told = np.append(seen.told[ends], [False])
+    order = np.cumsum(is_told) - 1
+    kept = newer < MAX_WAITING
+    packet = np.where(is_told[end] & kept, order[end], -1)
+    return packet, (end == len(ends)) & kept
+
+
+def _gaps(state: InferenceState, quotes: QuoteArrays, seen: _Seen) -> list[Gap]:
+    """Return the volumes that the counter grew by over a break."""
+    started = _after(state.event_ns, quotes.event_ns)
+    silence = quotes.receive_ns - _after(state.receive_ns, quotes.receive_ns)
+    return [
+        Gap(
+            state.symbol,
+            start_ns=int(min(started[row], quotes.event_ns[row])),
+            end_ns=int(quotes.event_ns[row]),
+            volume=int(seen.size[row]),
+            price=int(quotes.last_price[row]),
+            cause=_gap_cause(state.gap_cause if row == 0 else "", int(silence[row]), state.gap_ns),
+        )
+        for row in np.flatnonzero(seen.broken & (seen.size > 0))
+    ]
 
 
 def _after(first: int, column: I64) -> I64:

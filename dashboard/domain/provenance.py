@@ -14,7 +14,8 @@ class Provenance:
     """Volume by the rule that decided its side, size units; they sum to the session's volume.
 
     Attributes:
-        by_rule: Indexed by `SideRule`.
+        by_rule: Indexed by `SideRule`; a stored one of a release that knew fewer rules is
+            lengthened.
         unattributed: Missed during gaps.
         longest_silence_ns: Longest time between two trades, by event time.
         last_event_ns: Latest event time so far, 0 before the first trade.
@@ -24,6 +25,10 @@ class Provenance:
     unattributed: int = 0
     longest_silence_ns: int = 0
     last_event_ns: int = 0
+
+    def __post_init__(self) -> None:
+        missing = len(SideRule) - len(self.by_rule)
+        object.__setattr__(self, "by_rule", self.by_rule + (0,) * missing)
 
     def add_trades(self, trades: Trades) -> Provenance:
         """Return the counters after more trades, in arrival order.

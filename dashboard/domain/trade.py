@@ -30,7 +30,11 @@ class AggressorSide(IntEnum):
 
 
 class SideRule(IntEnum):
-    """What decided the side of a trade (formulas.md 1), in order of trust."""
+    """What decided the side of a trade (formulas.md 1); UNKNOWN and before in order of trust.
+
+    Numbers are stored: new ones are added at the end. SPREAD is volume of which a snapshot feed
+    showed no trade; its price is an estimate too (`spread`).
+    """
 
     SOURCE = 0
     QUOTE = 1
@@ -38,6 +42,7 @@ class SideRule(IntEnum):
     TICK = 3
     TICK0 = 4
     UNKNOWN = 5
+    SPREAD = 6
 
 
 TRADE_DTYPE = np.dtype(

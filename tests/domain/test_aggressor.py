@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -39,6 +40,9 @@ CALENDAR = build_calendar(
 OPEN = CALENDAR.session_at(1_789_101_000 * SECOND_NS).open_ns
 NEXT_OPEN = CALENDAR.next_session(OPEN).open_ns
 START = InferenceState("X", CALENDAR)
+PLAIN = replace(START, places=None)
+WHOLE = 10**6
+"""A last trade so large that it is all that a packet folds."""
 SIDE_OF = {"B": AggressorSide.BUY, "S": AggressorSide.SELL}
 RULE_OF = {"quote": SideRule.QUOTE, "tick": SideRule.TICK, "tick0": SideRule.TICK0}
 
@@ -52,6 +56,7 @@ def packet(
     open_ns: int = OPEN,
     received: float | None = None,
     last_trade: float | None = None,
+    last_size: int = WHOLE,
 ) -> Quote:
     """Return a packet some seconds after the session's open, received at once."""
     event = open_ns + round(second * SECOND_NS)
@@ -62,7 +67,7 @@ def packet(
         event,
         arrival,
         price,
-        1,
+        last_size,
         volume,
         bids=() if bid is None else (BookLevel(bid, 10),),
         asks=() if ask is None else (BookLevel(ask, 10),),
@@ -199,6 +204,215 @@ def test_an_auction_before_the_open_has_no_aggressor() -> None:
     assert last_side(quotes) == (0, SideRule.UNKNOWN)
 
 
+# ------------------------------------------------------------------------------ several trades
+
+
+def rows_of(trades: Trades) -> list[tuple[int, int, int, int]]:
+    """Return (price, size, side, rule) of each trade."""
+    columns = (trades.price, trades.size, trades.side, trades.rule)
+    return [(int(p), int(q), int(s), int(r)) for p, q, s, r in zip(*columns, strict=True)]
+
+
+def last_rows(
+    quotes: list[Quote], state: InferenceState = START
+) -> list[tuple[int, int, int, int]]:
+    """Return what the last packet tells, the same packet by packet and in one batch."""
+    said = play(quotes, state)[-1]
+    assert isinstance(said, Trades)
+    _, together, _ = infer_many(state, QuoteArrays.of(quotes))
+    assert rows_of(together)[-len(said) :] == rows_of(said)
+    return rows_of(said)
+
+
+Q, S = int(SideRule.QUOTE), int(SideRule.SPREAD)
+
+
+def test_what_was_not_seen_lies_on_the_way_from_the_quote_to_the_last_trade() -> None:
+    # The ask stood at 1010 and the last of 65 was bought at 1070: 960 more on the way there, a
+    # sixteenth of it sold between the bids of before and now.
+    quotes = [
+        packet(0, 650, 1000, (1000, 1010), last_size=5),
+        packet(1, 650 + 1025, 1070, (1060, 1080), last_size=65),
+    ]
+    assert last_rows(quotes) == [
+        (1010, 225, 1, S),
+        (1030, 225, 1, S),
+        (1030, 60, -1, S),
+        (1050, 225, 1, S),
+        (1070, 225 + 65, 1, Q),
+    ]
+
+
+def test_a_seller_mirrors_a_buyer() -> None:
+    quotes = [
+        packet(0, 650, 1070, (1060, 1070), last_size=5),
+        packet(1, 650 + 1025, 1000, (990, 1010), last_size=65),
+    ]
+    assert last_rows(quotes) == [
+        (1060, 225, -1, S),
+        (1040, 225, -1, S),
+        (1040, 60, 1, S),
+        (1020, 225, -1, S),
+        (1000, 225 + 65, -1, Q),
+    ]
+
+
+def test_the_plain_rule_puts_all_on_the_last_price() -> None:
+    quotes = [
+        packet(0, 650, 1000, (1000, 1010), last_size=5),
+        packet(1, 650, 1040, (1030, 1040), last_size=10),
+        packet(2, 650 + 1025, 1070, (1060, 1080), last_size=65),
+    ]
+    assert last_rows(quotes, PLAIN) == [(1070, 1025, 1, Q)]
+
+
+def test_a_packet_that_folds_one_trade_is_that_trade() -> None:
+    quotes = [packet(0, 650, 1000, (990, 1000), last_size=65)]
+    quotes.append(packet(1, 780, 1050, (1040, 1060), last_size=130))
+    assert last_rows(quotes) == [(1050, 130, 1, Q)]
+
+
+def test_a_last_trade_larger_than_the_volume_is_cut_to_it() -> None:
+    quotes = [packet(0, 650, 1000, (990, 1000)), packet(1, 660, 1050, (1040, 1060))]
+    assert last_rows(quotes) == [(1050, 10, 1, Q)]
+
+
+def test_a_last_trade_told_before_its_volume_keeps_its_own_price_and_side() -> None:
+    quotes = [
+        packet(0, 650, 1000, (990, 1000), last_size=10),
+        packet(1, 650, 990, (980, 990), last_size=30),
+        packet(2, 650 + 50, 990, (980, 1000), last_size=20),
+    ]
+    # 30 were sold into the bid that stood, then 20 bought from the ask of the packet between.
+    assert last_rows(quotes) == [(990, 30, -1, Q), (990, 20, 1, Q)]
+    # The newest is certain: a volume too small for both covers it first.
+    quotes[2] = replace(quotes[2], day_volume=650 + 40)
+    assert last_rows(quotes) == [(990, 20, -1, Q), (990, 20, 1, Q)]
+
+
+def test_volume_without_a_new_last_trade_belongs_to_the_one_told_before() -> None:
+    quotes = [
+        packet(0, 650, 1000, (990, 1000), last_size=10),
+        packet(1, 650, 990, (980, 990), last_size=30),
+        packet(2, 680, 990, (950, 960), last_size=30),
+    ]
+    assert last_rows(quotes) == [(990, 30, -1, Q)]
+
+
+def test_the_same_last_trade_in_another_second_is_another() -> None:
+    quotes = [
+        packet(0, 650, 990, (990, 1000), last_size=30, last_trade=0),
+        packet(1, 650, 990, (980, 990), last_size=30, last_trade=1),
+        packet(2, 710, 990, (980, 990), last_size=30, last_trade=2),
+    ]
+    assert last_rows(quotes) == [(990, 30, -1, Q), (990, 30, 1, Q)]
+
+
+def test_only_the_newest_waiting_glimpses_are_kept() -> None:
+    shown = [packet(i, 650, 1000 + 10 * i, last_size=1) for i in range(8)]
+    state = START
+    for quote in shown:
+        state, _ = infer(state, quote)
+    assert [glimpse.price for glimpse in state.waiting] == [1040, 1050, 1060, 1070]
+    rows = last_rows([*shown, packet(8, 655, 1080, last_size=1)])
+    assert [(price, size) for price, size, _, _ in rows] == [
+        (1040, 1),
+        (1050, 1),
+        (1060, 1),
+        (1070, 1),
+        (1080, 1),
+    ]
+
+
+def test_a_break_forgets_what_waits() -> None:
+    quotes = [
+        packet(0, 650, 1000, (990, 1000), last_size=10),
+        packet(1, 650, 990, (980, 990), last_size=30),
+        packet(8, 650, 1000, (990, 1000), last_size=20),
+        packet(9, 750, 990, (980, 990), last_size=100),
+    ]
+    assert last_rows(quotes) == [(990, 100, -1, Q)]
+    over = [*quotes[:2], packet(8, 700, 990, (980, 990), last_size=20), quotes[3]]
+    assert [type(said) for said in play(over)[1:3]] == [type(None), Gap]
+    assert last_rows([*over[:3], packet(9, 710, 980, (970, 980), last_size=10)]) == [
+        (980, 10, -1, Q)
+    ]
+
+
+def test_nothing_waits_before_the_open_nor_before_the_first_trade() -> None:
+    auction = [packet(-60, 100, 1000, last_size=5), packet(-59, 100, 1010, last_size=10)]
+    first = [packet(0, 0, 900, last_size=5), packet(1, 0, 910, last_size=6)]
+    for quotes in (auction, first):
+        for many in (False, True):
+            state = START
+            if many:
+                state, _, _ = infer_many(state, QuoteArrays.of(quotes))
+            else:
+                for quote in quotes:
+                    state, _ = infer(state, quote)
+            assert state.waiting == ()
+
+
+def test_an_auctions_volume_lies_on_its_price() -> None:
+    quotes = [
+        packet(-600, 0, 1000, (990, 1010)),
+        packet(-599, 500, 1030, (1020, 1030), last_size=5),
+    ]
+    assert last_rows(quotes) == [(1030, 500, 0, SideRule.UNKNOWN)]
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "expected"),
+    [
+        # Without the quote that stood, the way begins at the last price before.
+        ((None, None), (1060, 1070), [(1000, 1), (1020, 1), (1050, 1), (1070, 1)]),
+        ((1010, 1010), (1060, 1070), [(1000, 1), (1020, 1), (1050, 1), (1070, 1)]),
+        # Without a bid, before or now, nobody is known to have sold.
+        ((None, 1010), (1060, 1070), [(1010, 1), (1030, 1), (1050, 1), (1070, 1)]),
+        ((1000, 1010), (None, 1070), [(1010, 1), (1030, 1), (1050, 1), (1070, 1)]),
+        ((1000, 1010), (1060, 1080), [(1010, 1), (1030, 1), (1030, -1), (1050, 1), (1070, 1)]),
+    ],
+)
+def test_where_a_way_begins(
+    before: tuple[int | None, int | None],
+    now: tuple[int | None, int | None],
+    expected: list[tuple[int, int]],
+) -> None:
+    quotes = [
+        packet(0, 64, 1000, before, last_size=1),
+        packet(1, 128, 1070, now, last_size=0),
+    ]
+    rows = last_rows(quotes)
+    assert [(price, side) for price, _, side, _ in rows] == expected
+    assert sum(size for _, size, _, _ in rows) == 64
+
+
+def test_lots_are_never_cut_and_prices_stay_on_the_grid() -> None:
+    rng = np.random.default_rng(5)
+    steps = rng.integers(-9, 10, 300)
+    price = 250_000 + 10 * np.cumsum(steps)
+    volume = 65 * np.cumsum(rng.integers(0, 40, 300)) + 6500
+    quotes = QuoteArrays.build(
+        event_ns=OPEN + np.arange(300) * SECOND_NS,
+        last_price=price,
+        last_size=65 * rng.integers(1, 9, 300),
+        day_volume=volume,
+        bid=price - 10 * rng.integers(0, 3, 300),
+        ask=price + 10 * rng.integers(1, 3, 300),
+    )
+    _, trades, _ = infer_many(START, quotes)
+    assert trades.size.sum() == volume[-1] - volume[0]
+    assert set((trades.size % 65).tolist()) == set((trades.price % 10).tolist()) == {0}
+    assert {*np.unique(trades.rule).tolist()} >= {Q, S}
+
+
+def test_units_begin_anew_with_a_session() -> None:
+    state, _ = infer(START, packet(5, 75, 105, (100, 110), last_size=75))
+    assert (state.size_unit, state.price_unit) == (75, 5)
+    state, _ = infer(state, packet(5, 130, 120, (110, 120), open_ns=NEXT_OPEN, last_size=65))
+    assert (state.size_unit, state.price_unit) == (65, 10)
+
+
 # ------------------------------------------------------------------------------ gaps, stale packets
 
 
@@ -328,29 +542,37 @@ def packets(draw: st.DrawFn) -> list[Quote]:
     row = st.tuples(
         step,
         st.sampled_from([0, 0, 1, 1, 2, 5, 30]),
-        st.one_of(st.integers(0, 5), st.integers(-4, 0), st.just(-1000)),
+        st.one_of(st.just(0), st.integers(0, 5), st.integers(0, 90), st.sampled_from([-3, -1000])),
         price,
+        st.sampled_from([0, 1, 2, 2, 10]),
         side,
         side,
         st.sampled_from([None, None, 0, -90_000, -30_000, -600]),
     )
     second, arrival, volume = draw(st.sampled_from([-300, 0, 5])), 0, 50
     made = []
-    for move, wait, growth, last, bid, ask, traded in draw(st.lists(row, max_size=25)):
+    for move, wait, growth, last, own, bid, ask, traded in draw(st.lists(row, max_size=25)):
         second, arrival = second + move, arrival + wait
         volume = max(0, volume + growth)
         at = None if traded is None else second + traded
-        made.append(packet(second, volume, last, (bid, ask), received=arrival, last_trade=at))
+        book = (bid, ask)
+        made.append(
+            packet(second, volume, last, book, received=arrival, last_trade=at, last_size=own)
+        )
     return made
 
 
 @settings(max_examples=200, deadline=None)
-@given(quotes=packets(), breaks=st.dictionaries(st.integers(0, 25), st.sampled_from(["", "lost"])))
+@given(
+    quotes=packets(),
+    breaks=st.dictionaries(st.integers(0, 25), st.sampled_from(["", "lost"])),
+    begin=st.sampled_from([START, START, PLAIN]),
+)
 def test_one_by_one_and_in_batches_split_anywhere(
-    quotes: list[Quote], breaks: dict[int, str]
+    quotes: list[Quote], breaks: dict[int, str], begin: InferenceState
 ) -> None:
     """At each break a batch ends, and perhaps the connection is lost."""
-    one = many = START
+    one = many = begin
     said = []
     for row, quote in enumerate(quotes):
         one, result = infer(mark_gap(one, breaks[row]) if breaks.get(row) else one, quote)
@@ -377,8 +599,9 @@ def test_every_accepted_growth_of_the_counter_is_told_once(quotes: list[Quote]) 
     state = START
     for quote in quotes:
         after, said = infer(state, quote)
-        told = int(said.size[0]) if isinstance(said, Trades) else said.volume if said else 0
+        told = int(said.size.sum()) if isinstance(said, Trades) else said.volume if said else 0
         assert told >= 0
+        assert not isinstance(said, Trades) or said.size.min() > 0
         if told:
             assert told == after.day_volume - state.day_volume
             assert after.session_ns == state.session_ns
@@ -390,6 +613,30 @@ def test_every_accepted_growth_of_the_counter_is_told_once(quotes: list[Quote]) 
 def test_a_state_reads_back_as_it_was_written(quotes: list[Quote], cause: str) -> None:
     state = mark_gap(infer_many(START, QuoteArrays.of(quotes))[0], cause)
     assert decode_state(encode_state(state), CALENDAR) == state
+
+
+def test_a_state_of_the_release_before_is_read_and_counts_on() -> None:
+    old = json.dumps(
+        {
+            "encoding": 1,
+            "symbol": "X",
+            "session_ns": OPEN,
+            "event_ns": OPEN + SECOND_NS,
+            "receive_ns": OPEN + SECOND_NS,
+            "day_volume": 6500,
+            "price": 1000,
+            "bid": 990,
+            "ask": 1000,
+            "direction": 1,
+            "gap_cause": "",
+        }
+    )
+    state = decode_state(old.encode(), CALENDAR)
+    assert (state.size_unit, state.price_unit, state.waiting) == (6500, 10, ())
+    # Whether its last trade is that of the packet before is not known: no glimpse, no error.
+    state, nothing = infer(state, packet(2, 6500, 1010, last_size=65))
+    assert (nothing, state.waiting, state.size_unit) == (None, (), 65)
+    assert isinstance(infer(state, packet(3, 6565, 1010, last_size=65))[1], Trades)
 
 
 def test_settings_are_not_part_of_a_stored_state() -> None:
@@ -408,7 +655,11 @@ def test_settings_are_not_part_of_a_stored_state() -> None:
         b"[]",
         b"{}",
         b'{"encoding": 1}',
-        encode_state(START).replace(b": 1,", b": 2,", 1),
+        b'{"encoding": [], "symbol": 1}',
+        encode_state(START).replace(b'"encoding": 2', b'"encoding": 3'),
+        encode_state(START).replace(b'"encoding": 2', b'"encoding": 1'),
+        encode_state(START).replace(b'"waiting": []', b'"waiting": [[1]]'),
+        encode_state(START).replace(b'"waiting": []', b'"waiting": 1'),
     ],
 )
 def test_foreign_bytes_are_no_state(data: bytes) -> None:

@@ -22,9 +22,14 @@ def _trades(found: list[tuple[int, int, SideRule]]) -> Trades:
 def test_volume_is_counted_by_its_rule() -> None:
     found = [(1, 5, SideRule.QUOTE), (2, 3, SideRule.TICK), (9, 2, SideRule.QUOTE)]
     counted = replace(Provenance().add_trades(_trades(found)), unattributed=10)
-    assert counted.by_rule == (0, 7, 0, 3, 0, 0)
+    assert counted.by_rule == (0, 7, 0, 3, 0, 0, 0)
     assert counted.share(SideRule.QUOTE) == 0.35
     assert (counted.longest_silence_ns, counted.last_event_ns) == (7, 9)
+
+
+def test_counters_of_a_release_that_knew_fewer_rules_count_on() -> None:
+    old = Provenance(by_rule=(0, 7, 0, 3, 0, 0))
+    assert old.add_trades(_trades([(1, 5, SideRule.SPREAD)])).by_rule == (0, 7, 0, 3, 0, 0, 5)
 
 
 def test_without_volume_every_share_is_0() -> None:
