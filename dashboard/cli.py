@@ -68,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
     _add_import(commands.add_parser("import", help="take over trade files or the predecessor's db"))
 
-    exported = commands.add_parser("export", help="write bars with their levels as JSON")
+    exported = commands.add_parser("export", help="write bars with their levels to a file")
     exported.add_argument("--symbol", required=True)
     exported.add_argument("--bar", default="5m")
     exported.add_argument("--level-size", required=True)
@@ -78,7 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     exported.add_argument("--from", dest="start", help="first session, YYYY-MM-DD")
     exported.add_argument("--to", dest="end", help="last session, YYYY-MM-DD")
-    exported.add_argument("--format", choices=("json",), default="json")
+    exported.add_argument("--format", choices=("json", "csv", "html"), default="json")
     exported.add_argument("-o", "--output", type=Path, required=True)
     exported.set_defaults(command=_export)
 
@@ -203,6 +203,7 @@ def _export(settings: Settings, arguments: argparse.Namespace) -> int:
         export_file(
             settings,
             arguments.output,
+            arguments.format,
             symbol=arguments.symbol,
             bar=arguments.bar,
             level_size=arguments.level_size,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Unpack
 
-from dashboard.bootstrap import board_folder, prepare_store
+from dashboard.bootstrap import assets_folder, board_folder, prepare_store
 from dashboard.errors import DashboardError
 from dashboard.live.board import DiskcacheBoard
 from dashboard.ports import ImportChoices
@@ -35,18 +35,20 @@ def import_into_store(
     return [*([note] if note else []), *describe(report)]
 
 
-def export_file(settings: Settings, output: Path, **wanted: Unpack[Wanted]) -> str:
+def export_file(settings: Settings, output: Path, form: str, **wanted: Unpack[Wanted]) -> str:
     """Write an export and return a sentence about it.
 
     Args:
         settings: Where the store is.
         output: The file to write; replaced only when all of it was written.
+        form: Its format, ``json``, ``csv`` or ``html``.
         **wanted: As `views.export.export_text`.
     """
-    text = export_text(_series(settings), **wanted)
+    text = export_text(_series(settings), **wanted, form=form, assets=assets_folder())
     partial = output.with_name(f"{output.name}.part")
     try:
-        partial.write_text(text, encoding="utf-8")
+        # As it is: a CSV file has line ends of its own.
+        partial.write_text(text, encoding="utf-8", newline="")
         partial.replace(output)
     except OSError as error:
         partial.unlink(missing_ok=True)

@@ -8,10 +8,14 @@ from collections.abc import Iterable, Mapping
 from dashboard.errors import InputError
 from dashboard.figures.view import FIELD_NAMES
 from dashboard.views.beat import BeatRequest
-from dashboard.views.export import Wanted
+from dashboard.views.export import FORMATS, Wanted
 
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
+
+EXPORT_NAMES = ("symbol", "bar", "level", "from", "to", "cvd", "va", "format")
+NO_LOOK = {*EXPORT_NAMES, "session", "from_date", "to_date", "beat"}
+"""View settings that an export names otherwise, or that mean nothing in a file."""
 
 BEAT_NAMES = ("from", "to", "since", "view", "pane", "span", "current", "anchor", "format")
 
@@ -23,6 +27,7 @@ def beat_request(arguments: Mapping[str, str], scope: str) -> BeatRequest:
         InputError: An unknown or wrong parameter.
     """
     refuse_unknown(arguments, (*FIELD_NAMES, *BEAT_NAMES))
+    one_of(arguments, "format", ("layer",))
     known = arguments.get("view", "")
     if known and not _HASH.fullmatch(known):
         raise InputError("view", known, "the view hash of an earlier answer, or nothing")
@@ -44,23 +49,28 @@ def beat_request(arguments: Mapping[str, str], scope: str) -> BeatRequest:
     )
 
 
-def wanted_sessions(arguments: Mapping[str, str]) -> Wanted:
-    """Read the query of `/api/v1/bars` as the export's arguments.
+def wanted_export(arguments: Mapping[str, str]) -> tuple[Wanted, str, dict[str, str]]:
+    """Read the query of `/api/v1/bars`: what is wanted, its format, and how a page is to look.
 
     Raises:
-        InputError: The symbol or level is missing, or a word is not allowed.
+        InputError: The symbol is missing, a word is not allowed, or a parameter is unknown.
     """
+    form = one_of(arguments, "format", tuple(FORMATS))
+    names = tuple(n for n in FIELD_NAMES if n not in NO_LOOK) if form == "html" else ("vashare",)
+    refuse_unknown(arguments, (*EXPORT_NAMES, *names))
     if not arguments.get("symbol"):
         raise InputError("symbol", arguments.get("symbol", ""), "the symbol of a stored instrument")
-    return {
+    sums = ("session", "continuous", *(("off",) if form == "html" else ()))
+    wanted: Wanted = {
         "symbol": arguments["symbol"],
         "bar": arguments.get("bar", "5m"),
         "level_size": arguments.get("level"),
-        "cvd": one_of(arguments, "cvd", ("session", "continuous")),
+        "cvd": one_of(arguments, "cvd", sums),
         "value_area": one_of(arguments, "va", ("one-row", "cbot", "tradingview")),
         "start": arguments.get("from"),
         "end": arguments.get("to"),
     }
+    return wanted, form, {name: arguments[name] for name in names if name in arguments}
 
 
 def refuse_unknown(arguments: Iterable[str], allowed: Iterable[str]) -> None:
@@ -86,5 +96,5 @@ def one_of(arguments: Mapping[str, str], name: str, words: tuple[str, ...]) -> s
     """Return a word of a closed vocabulary; the first where it is not given."""
     word = arguments.get(name) or words[0]
     if word not in words:
-        raise InputError(name, word, f"{', '.join(words[:-1])} or {words[-1]}")
+        raise InputError(name, word, " or ".join(filter(None, (", ".join(words[:-1]), words[-1]))))
     return word

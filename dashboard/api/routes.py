@@ -7,23 +7,30 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import orjson
 from flask import Flask, Response, request
 
-from dashboard.api.parameters import beat_request, refuse_unknown, wanted_sessions
+from dashboard.api.parameters import beat_request, refuse_unknown, wanted_export
 from dashboard.errors import DashboardError, InputError, InstrumentUnknownError, StoreError
 from dashboard.views.beat import BeatAnswer
 from dashboard.views.desk import Desk
-from dashboard.views.export import export_text
+from dashboard.views.export import FORMATS, export_text, file_name
 
 COMPRESS_FROM = 1_000
 """Bytes from which an answer is compressed; below it the header costs more than it saves."""
 
 
-def register_routes(server: Flask, desk: Desk) -> None:
-    """Add the API and the health routes to a Flask server."""
+def register_routes(server: Flask, desk: Desk, assets: Path) -> None:
+    """Add the API and the health routes to a Flask server.
+
+    Args:
+        server: The server.
+        desk: Serves views.
+        assets: Styles and scripts, of which an exported page carries some along.
+    """
 
     @server.get("/api/v1/live")
     def live() -> Response:
@@ -35,9 +42,14 @@ def register_routes(server: Flask, desk: Desk) -> None:
         """Return stored bars with their levels, as the export writes them or as the layer wants."""
         if request.args.get("format") == "layer":
             return _beat(desk.beat(beat_request(request.args, "stored")))
-        arguments = _once(request.args)
-        refuse_unknown(arguments, ("symbol", "bar", "level", "from", "to", "cvd", "va", "format"))
-        return _compressed(export_text(desk.series, **wanted_sessions(arguments)).encode())
+        wanted, form, look = wanted_export(_once(request.args))
+        text = export_text(desk.series, **wanted, form=form, assets=assets, look=look)
+        answer = _compressed(text.encode(), FORMATS[form])
+        if "format" in request.args:
+            # Asked for as a file: a browser saves it, and never shows it as a page of ours.
+            name = file_name(form, wanted)
+            answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+        return answer
 
     @server.get("/api/v1/instruments")
     def instruments() -> Response:
@@ -96,12 +108,12 @@ def _json(body: Mapping[str, Any]) -> Response:
     return _compressed(orjson.dumps(body))
 
 
-def _compressed(raw: bytes) -> Response:
-    response = Response(raw, mimetype="application/json")
+def _compressed(raw: bytes, mimetype: str = "application/json") -> Response:
+    response = Response(raw, mimetype=mimetype)
     response.headers["Cache-Control"] = "no-store"
+    response.headers["Vary"] = "Accept-Encoding"
     if len(raw) > COMPRESS_FROM and "gzip" in request.headers.get("Accept-Encoding", ""):
         # Level 1: a changed bar shrinks to a third in a tenth of a millisecond; 9 gains little.
         response.set_data(gzip.compress(raw, compresslevel=1))
         response.headers["Content-Encoding"] = "gzip"
-        response.headers["Vary"] = "Accept-Encoding"
     return response

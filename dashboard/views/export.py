@@ -1,16 +1,31 @@
-"""Stored bars of any recipe as the export document, for the API, the command line and the pages."""
+"""Stored bars of any recipe as JSON, CSV or an HTML page, for the API and the command line."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import TypedDict
 
 from dashboard.domain.profile import ValueArea
 from dashboard.domain.snapshot import Snapshot
 from dashboard.errors import InputError
 from dashboard.figures.export import export_bars, to_json
+from dashboard.figures.frame import derive
+from dashboard.figures.spreadsheet import to_csv
+from dashboard.figures.standalone import standalone_page
 from dashboard.figures.view import AUTO, ViewSettings, resolve_level
 from dashboard.ports import SessionInfo
 from dashboard.series.cache import SeriesCache
+from dashboard.views.scripts import chart_scripts
+
+FORMATS: Mapping[str, str] = {
+    "json": "application/json",
+    "csv": "text/csv",
+    "html": "text/html",
+}
+"""Formats of an export and their media types."""
 
 
 class Wanted(TypedDict):
@@ -35,34 +50,55 @@ def export_text(
     value_area: str = "one-row",
     start: str | None = None,
     end: str | None = None,
+    form: str = "json",
+    assets: Path | None = None,
+    look: Mapping[str, str] | None = None,
 ) -> str:
-    """Return the export of an instrument's stored sessions as JSON text.
+    """Return the export of an instrument's stored sessions.
 
     Args:
         series: The way to stored bars.
         symbol: The instrument.
         bar: Recipe, such as ``5m`` or ``100t``.
         level_size: Level size as a decimal price; None, ``auto``: the instrument's starting level.
-        cvd: ``session`` or ``continuous``.
+        cvd: ``session`` or ``continuous``; a page's also ``off``.
         value_area: ``one-row``, ``cbot`` or ``tradingview``.
         start: First session date (ISO); None: no bound.
         end: Last session date, inclusive; None: no bound.
+        form: One of `FORMATS`.
+        assets: The dashboard's styles and scripts, of which an HTML page carries some along.
+        look: Other view settings of an HTML page, such as ``cells`` or ``palette``.
 
     Raises:
         InputError: A word, level or date is not possible.
         InstrumentUnknownError: There is no such instrument.
         ViewNotPossibleError: What is stored cannot make these bars exactly.
     """
-    chosen = ViewSettings.parse({"cvd": cvd, "va": value_area})
+    chosen = ViewSettings.parse({**(look or {}), "cvd": cvd, "va": value_area})
     snapshot = stored_bars(series, symbol, bar, level_size, start, end)
+    if form == "html":
+        if assets is None:
+            msg = "an HTML page needs the dashboard's scripts"
+            raise TypeError(msg)
+        chosen = replace(chosen, symbol=symbol, bar=str(snapshot.bars.spec))
+        return standalone_page(derive(snapshot, chosen), chosen, chart_scripts(assets))
     document = export_bars(
         snapshot.bars,
         snapshot.instrument,
         snapshot.calendar,
         convention=ValueArea(chosen.va),
+        share_pct=chosen.vashare,
         continuous=chosen.cvd == "continuous",
     )
-    return to_json(document)
+    return to_csv(document) if form == "csv" else to_json(document)
+
+
+def file_name(form: str, wanted: Wanted) -> str:
+    """Return a name for an export's file: letters, digits, dots, hyphens and underscores only."""
+    dates = dict.fromkeys(date for date in (wanted["start"], wanted["end"]) if date)
+    parts = (wanted["symbol"], wanted["bar"], *dates)
+    plain = (re.sub(r"[^A-Za-z0-9.-]+", "-", part).strip("-.") for part in parts)
+    return f"{'_'.join(part for part in plain if part)}.{form}"
 
 
 def stored_bars(
