@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import ipaddress
+import re
 from pathlib import Path
 
 import dash
 import flask_bootstrap
 from dash import Dash, html
-from flask import Response, request, send_from_directory
+from flask import Response, abort, request, send_from_directory
 
 from dashboard.pages import callbacks, history, live
 from dashboard.views.desk import Desk
 
 STYLES = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "css"
+_HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::[0-9]{1,5})?", re.ASCII)
 STYLE_URL = "/styles/bootstrap.min.css"
 
 INDEX = """<!DOCTYPE html>
@@ -70,10 +73,32 @@ def _serve_styles(app: Dash) -> None:
         return response
 
 
+def is_own_host(host: str) -> bool:
+    """Return whether a Host header names this machine's loopback, with or without a port.
+
+    A page elsewhere can make its own name point here and then read what a browser fetches; it
+    cannot make a browser send another name than its own.
+    """
+    found = _HOST.fullmatch(host.lower())
+    if found is None:
+        return False
+    if found["name"] == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(found["v6"] or found["name"]).is_loopback
+    except ValueError:
+        return False
+
+
 def _guard(app: Dash) -> None:
     """Refuse foreign hosts and large bodies; forbid every outside resource."""
-    app.server.config["TRUSTED_HOSTS"] = ["127.0.0.1", "localhost", "[::1]"]
     app.server.config["MAX_CONTENT_LENGTH"] = 4 * 1024 * 1024
+
+    @app.server.before_request
+    def refuse_foreign_host() -> None:
+        # Flask's own TRUSTED_HOSTS knows no IPv6 address.
+        if not is_own_host(request.headers.get("Host", "")):
+            abort(400)
 
     @app.server.after_request
     def add_headers(response: Response) -> Response:

@@ -127,6 +127,9 @@ class Desk:
             raise InputError("symbol", symbol, "the symbol of a stored instrument")
         instrument = self.series.instrument(symbol)
         settings = ViewSettings.parse(request.values, self.defaults(instrument))
+        if request.current is not None and request.current % instrument.tick_size:
+            allowed = f"a multiple of the tick, {instrument.tick_size} price units"
+            raise InputError("current", request.current, allowed)
         return self.resolve(
             settings,
             instrument,
@@ -286,9 +289,8 @@ class Desk:
             start, end = settings.from_date or "0000", settings.to_date or "9999"
             inside = [s for s in sessions if start <= s.date <= end]
             if not inside:
-                raise InputError(
-                    "from_date", f"{settings.from_date} to {settings.to_date}", _dates(sessions)
-                )
+                name = "from_date" if settings.from_date else "to_date"
+                raise InputError(name, settings.from_date or settings.to_date, _dates(sessions))
             return inside[0].session_ns, inside[-1].session_ns
         if not settings.session:
             return sessions[-1].session_ns, sessions[-1].session_ns
