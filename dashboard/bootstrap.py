@@ -165,6 +165,7 @@ def build_worker(
         backoff=Backoff(),
         calendar_of=history.calendar,
         mode=MODES[settings.feed],
+        keep_days=settings.trade_retention_days,
         on_failure=lambda error: mend_after(settings, store, error, clock.now_ns()),
     )
 

@@ -242,6 +242,13 @@ class Recorder(Protocol):
         a late trade belongs to: one indexed read, and it sees what `record` wrote last.
         """
 
+    def prune_trades(self, before_session_ns: int) -> bool:
+        """Delete some raw trades of sessions that open earlier; True while there are more.
+
+        One short transaction per call, so that a feed goes on between two. Base bars stay, and so
+        do the trades of an instrument's newest session and those that no base bar contains.
+        """
+
     def close(self) -> None:
         """Finish; the store file stays valid at any moment without this."""
 

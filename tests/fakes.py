@@ -131,6 +131,17 @@ class FakeRecorder:
     def closed_bar(self, symbol: str, session_ns: int, ordinal: int) -> Bars | None:
         return self.store.bars.get(symbol, {}).get(session_ns + ordinal)
 
+    def prune_trades(self, before_session_ns: int) -> bool:
+        """Delete one session's trades of each instrument that has an older one."""
+        deleted = False
+        for symbol, trades in self.store.trades.items():
+            session = self.store.calendar(symbol).session_open(trades.event_ns)
+            old = session[(session < before_session_ns) & (session < session.max(initial=0))]
+            if len(old):
+                self.store.trades[symbol] = trades.take(session != old.min())
+                deleted = True
+        return deleted
+
     def close(self) -> None:
         self.closed = True
 

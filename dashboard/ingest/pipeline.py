@@ -9,12 +9,13 @@ Runs in the worker's thread.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from dashboard.domain.calendar import Calendar
+from dashboard.domain.calendar import DAY_NS, Calendar
 from dashboard.domain.livestate import FeedMode, FeedState
-from dashboard.errors import FeedError, StoreLockedError
+from dashboard.errors import FeedError, StoreError, StoreLockedError
 from dashboard.ingest.batching import Rate, in_parts, size_of
 from dashboard.ingest.reader import TrackEvent
 from dashboard.ingest.status import StatusReporter
@@ -39,6 +40,8 @@ from dashboard.ports import (
 )
 
 __all__ = ["VERSION_JUMP", "Pipeline"]
+
+log = logging.getLogger(__name__)
 
 POLL_S = 0.05
 CYCLE_S = 0.04
@@ -66,6 +69,7 @@ class Pipeline:
         status: Where the feed's state is reported.
         calendar_of: Symbol to trading calendar, asked after the instrument is stored.
         may_write: False once another process may lead; asked before each transaction.
+        keep_days: Raw trades of sessions that opened longer ago are deleted; None keeps all.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Pipeline:
         status: StatusReporter,
         calendar_of: Callable[[str], Calendar],
         may_write: Callable[[], bool] = lambda: True,
+        keep_days: int | None = None,
     ) -> None:
         self._feed = feed
         self._recorder = recorder
@@ -85,6 +90,10 @@ class Pipeline:
         self._status = status
         self._calendar_of = calendar_of
         self._may_write = may_write
+        # A replay reads the old trades that it would delete.
+        self._keep_days = None if feed.mode is FeedMode.REPLAY else keep_days
+        self._newest_session: int | None = None
+        self._prunes = False
         self._version = self._shown = 0
         self._tracks: dict[str, Track] = {}
         self._rates: dict[str, Rate] = {}
@@ -151,6 +160,7 @@ class Pipeline:
         self._beat()
         # Also when a feed that has ended answers at once; only a backlog is taken without a pause.
         if parts <= 1:
+            self._prune_some()
             spent_s = (self._clock.now_ns() - began_ns) / 1e9
             # A clock that was set back would make this wait for hours.
             self._clock.sleep(min(CYCLE_S, CYCLE_S - spent_s))
@@ -246,6 +256,25 @@ class Pipeline:
             return close_all(track, version) if ended else close_due(track, version, now_ns)
 
         self._step_all(list(self._tracks), step)
+
+    def _prune_some(self) -> None:
+        """Delete a handful of old raw trades: from the start on, and whenever a session begins.
+
+        A fault here must not stop the feed; the next session tries again.
+        """
+        newest = max((track.marks.session_ns for track in self._tracks.values()), default=0)
+        if newest != self._newest_session:
+            self._newest_session, self._prunes = newest, True
+        if not self._prunes:
+            return
+        # Without a limit there may still be what an earlier one had begun to delete.
+        days = self._keep_days
+        before_ns = 0 if days is None else self._clock.now_ns() - days * DAY_NS
+        try:
+            self._prunes = self._recorder.prune_trades(before_ns)
+        except StoreError as error:
+            self._prunes = False
+            log.warning("old trades are not deleted now: %s", error)
 
     def _beat(self) -> None:
         """Once a second: refresh the status, and the board if it was lost meanwhile."""

@@ -85,6 +85,7 @@ class IngestWorker:
         calendar_of: Symbol to trading calendar, of instruments that the store knows.
         mode: Shown until the feed tells its own, that is, while it cannot even be made.
         on_failure: Told what the feed failed of, before it is started anew.
+        keep_days: Raw trades of older sessions are deleted; None keeps all.
         logger: Where changes of state go.
         tick_s: The watchdog's pace.
     """
@@ -101,6 +102,7 @@ class IngestWorker:
         calendar_of: Callable[[str], Calendar],
         mode: FeedMode = FeedMode.LIVE,
         on_failure: Callable[[DashboardError], None] = lambda _: None,
+        keep_days: int | None = None,
         logger: logging.Logger | None = None,
         tick_s: float = TICK_S,
     ) -> None:
@@ -113,6 +115,7 @@ class IngestWorker:
         self._calendar_of = calendar_of
         self._mode = mode
         self._on_failure = on_failure
+        self._keep_days = keep_days
         self._log = logger or logging.getLogger(__name__)
         self._tick_s = tick_s
         self._guard = threading.Lock()
@@ -229,6 +232,7 @@ class IngestWorker:
                 status,
                 self._calendar_of,
                 life.may_write,
+                self._keep_days,
             )
             pipeline.start()
             life.opens = False

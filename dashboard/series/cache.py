@@ -101,6 +101,8 @@ class SeriesCache:
     ) -> Snapshot:
         """Return the bars from an anchor session to the newest, the forming one included.
 
+        A view that an earlier session cannot be part of begins after it.
+
         Args:
             symbol: The instrument.
             spec: The recipe.
@@ -116,11 +118,17 @@ class SeriesCache:
         if anchor is None or anchor not in sessions:
             anchor = sessions[max(0, len(sessions) - 1 - back)] if sessions else 0
         key = SeriesKey(symbol, spec, level_size, anchor, None)
-        snapshot = self._snapshot(key, live)
-        while len(snapshot.bars) > MAX_BARS and anchor != sessions[-1]:
+        while sessions and anchor != sessions[-1]:
+            try:
+                snapshot = self._snapshot(key, live)
+            except ViewNotPossibleError:
+                pass  # an earlier session's trades are deleted, or its bars of another source
+            else:
+                if len(snapshot.bars) <= MAX_BARS:
+                    return snapshot
             anchor = sessions[sessions.index(anchor) + 1]
-            snapshot = self._snapshot(replace(key, first_session=anchor), live)
-        return snapshot
+            key = replace(key, first_session=anchor)
+        return self._snapshot(key, live)
 
     def stored_snapshot(
         self, symbol: str, spec: BarSpec, level_size: int, first: int, last: int

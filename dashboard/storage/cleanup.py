@@ -1,7 +1,7 @@
 """Removing rows that no reader sees: what an aborted import, a replaced session or pruning leaves.
 
 Everything goes in short transactions, so that a running feed is never held up for long. A kill in
-between leaves the rest for the next start.
+between leaves the rest for the next start (pruned trades: for the feed's next turns).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dashboard.storage.connection import pause, reading, writing
 from dashboard.storage.schema import RawTrades, SessionState, import_lock
 
 _CHUNK = 10_000
+_PRUNE_ROWS = 10_000  # some milliseconds
 _PAUSE_S = 0.002
 
 
@@ -22,7 +23,6 @@ def remove_leftovers(db: sqlite3.Connection, path: Path) -> None:
         if no_import_runs:
             drop_unfinished(db, path)
     remove_dropped(db, path)
-    finish_pruning(db, path)
 
 
 def drop_unfinished(db: sqlite3.Connection, path: Path) -> None:
@@ -53,16 +53,29 @@ def remove_dropped(db: sqlite3.Connection, path: Path) -> None:
             db.execute("DELETE FROM sessions WHERE id = ?", (session_id,))
 
 
-def finish_pruning(db: sqlite3.Connection, path: Path) -> None:
-    """Delete the trades of sessions in state `PRUNING`."""
+def prune_some(db: sqlite3.Connection, path: Path) -> bool:
+    """Delete a handful of trades of a session in state `PRUNING`; False when there is none left.
+
+    The session's first number moves on with what is deleted, so that each turn finds its place.
+    """
+    query = "SELECT id, instrument_id, first_seq, last_seq FROM sessions WHERE raw = ? LIMIT 1"
     with reading(db, path):
-        rows = db.execute("SELECT id FROM sessions WHERE raw = ?", (RawTrades.PRUNING,))
-        ids = [row[0] for row in rows]
-    for session_id in ids:
-        _delete_trades(db, path, session_id)
-        with writing(db, path):
-            query = "UPDATE sessions SET raw = ? WHERE id = ?"
-            db.execute(query, (RawTrades.NONE, session_id))
+        row = db.execute(query, (RawTrades.PRUNING,)).fetchone()
+    if row is None:
+        return False
+    session_id, instrument_id, first, last = row
+    after = min(first + _PRUNE_ROWS, last + 1)
+    with writing(db, path):
+        db.execute(
+            "DELETE FROM trades WHERE instrument_id = ? AND seq >= ? AND seq < ? "
+            "AND session_id = ?",
+            (instrument_id, first, after, session_id),
+        )
+        db.execute(
+            "UPDATE sessions SET first_seq = ?, raw = ? WHERE id = ?",
+            (after, RawTrades.NONE if after > last else RawTrades.PRUNING, session_id),
+        )
+    return True
 
 
 def _delete_trades(db: sqlite3.Connection, path: Path, session_id: int) -> None:

@@ -44,6 +44,13 @@ from dashboard.storage.tables import (
 
 I64 = NDArray[np.int64]
 
+_PRUNABLE = """
+SELECT s.id FROM shown_sessions s
+WHERE s.raw = ? AND s.session_ns < ? AND s.session_ns < (
+        SELECT max(session_ns) FROM shown_sessions n WHERE n.instrument_id = s.instrument_id)
+    AND s.trades = (SELECT ifnull(sum(b.trades), 0) FROM bars b WHERE b.session_id = s.id)
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class _Known:
@@ -165,30 +172,27 @@ class SqliteRecorder:
             bar = queries.read_bar(db, symbol, session_ns, ordinal)
         return bar if len(bar) else None
 
-    def prune_trades(self, before_session_ns: int) -> int:
-        """Delete the raw trades of older sessions; their base bars stay. Raises the generation.
+    def prune_trades(self, before_session_ns: int) -> bool:
+        """Delete some raw trades of older sessions; their base bars stay.
 
-        The newest session of an instrument is kept in any case: its last minute may live in its
-        trades alone.
+        Readers miss all trades of such a session from the first call on, which raises the
+        generation; each call deletes a handful, also of what a killed process left. Kept are the
+        newest session of an instrument and every session with a trade that no base bar contains.
 
         Args:
             before_session_ns: Sessions that open earlier are pruned.
 
         Returns:
-            The number of sessions pruned.
+            Whether there is more to delete.
         """
-        with writing(self._db, self._path) as db:
-            cursor = db.execute(
-                """UPDATE sessions SET raw = ?
-                WHERE raw = ? AND state = 1 AND session_ns < ? AND session_ns < (
-                    SELECT max(session_ns) FROM shown_sessions s
-                    WHERE s.instrument_id = sessions.instrument_id)""",
-                (RawTrades.PRUNING, RawTrades.KEPT, before_session_ns),
-            )
-            if cursor.rowcount:
+        with reading(self._db, self._path) as db:
+            ids = [row[0] for row in db.execute(_PRUNABLE, (RawTrades.KEPT, before_session_ns))]
+        if ids:
+            with writing(self._db, self._path) as db:
+                rows = [(RawTrades.PRUNING, session_id) for session_id in ids]
+                db.executemany("UPDATE sessions SET raw = ? WHERE id = ?", rows)
                 raise_generation(db)
-        cleanup.finish_pruning(self._db, self._path)
-        return cursor.rowcount
+        return cleanup.prune_some(self._db, self._path)
 
     def close(self) -> None:
         """Close the connection; may be called twice."""

@@ -48,6 +48,8 @@ class Rig:
         self.board = FakeBoard(self.store.journal)
         self.recorder = FakeRecorder(self.store)
         self.estimated = estimated
+        self.mode = FeedMode.SIMULATED
+        self.keep_days: int | None = None
 
     def begin(
         self,
@@ -55,7 +57,9 @@ class Rig:
         instruments: Sequence[Instrument] = (NIFTY,),
     ) -> Pipeline:
         """Start a pipeline as a new leader does."""
-        self.feed = FakeFeed(instruments, script, sides_estimated=self.estimated, clock=self.clock)
+        self.feed = FakeFeed(
+            instruments, script, mode=self.mode, sides_estimated=self.estimated, clock=self.clock
+        )
         self.status = reporter(self.board, self.clock)
         pipeline = Pipeline(
             self.feed,
@@ -64,6 +68,7 @@ class Rig:
             self.clock,
             self.status,
             self.store.calendar,
+            keep_days=self.keep_days,
         )
         pipeline.start()
         return pipeline
@@ -737,3 +742,67 @@ def test_minutes_of_two_instruments_close_apart() -> None:
     assert BANK.symbol not in rig.store.bars
     assert rig.state(BANK.symbol).open_bars.level_size == 20
     assert int(rig.state().open_bars.end_ns[0]) == START + 2 * MINUTE_NS
+
+
+# ------------------------------------------------------------------------------ retention
+
+
+def days_of_trades(days: int) -> list[list[FeedEvent]]:
+    """Return a poll with one trade for each of some days."""
+    return [[one(day * 86_400.0)] for day in range(days)]
+
+
+def kept_days(rig: Rig) -> list[int]:
+    """Return on which days after the first there still are raw trades."""
+    return sorted({(int(ns) - START) // DAY for ns in rig.store.trades[SYMBOL].event_ns})
+
+
+def test_trades_older_than_the_retention_go_at_each_new_session_and_bars_stay() -> None:
+    rig = Rig()
+    rig.keep_days = 2
+    pipeline = rig.play(*days_of_trades(5))
+    for _ in range(5):
+        pipeline.cycle()
+    # Day 2 opened two days and ten hours before the newest trade.
+    assert kept_days(rig) == [3, 4]
+    assert rig.stored().trades.tolist() == [1, 1, 1, 1]
+
+
+def test_a_new_leader_deletes_what_grew_old_meanwhile() -> None:
+    rig = Rig()
+    rig.play(*days_of_trades(4))
+    assert kept_days(rig) == [0, 1, 2, 3]
+    rig.keep_days = 1
+    pipeline = rig.begin()
+    for _ in range(5):
+        pipeline.cycle()
+    assert kept_days(rig) == [3]
+
+
+def test_without_retention_and_in_a_replay_everything_stays() -> None:
+    rig = Rig()
+    pipeline = rig.play(*days_of_trades(4))
+    rig.keep_days, rig.mode = 1, FeedMode.REPLAY
+    replayed = rig.begin()
+    for _ in range(5):
+        pipeline.cycle()
+        replayed.cycle()
+    assert kept_days(rig) == [0, 1, 2, 3]
+
+
+def test_old_trades_that_cannot_be_deleted_do_not_stop_the_feed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    rig = Rig()
+    rig.keep_days = 1
+    tries: list[int] = []
+
+    def refuse(before_session_ns: int) -> bool:
+        tries.append(before_session_ns)
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(rig.recorder, "prune_trades", refuse)
+    rig.play(*days_of_trades(3), [], [])
+    assert len(rig.store.trades[SYMBOL]) == 3
+    assert len(tries) == 3, "once per session"
+    assert "the disk is full" in caplog.text

@@ -240,6 +240,20 @@ def test_bars_that_need_trades_are_refused_where_a_session_has_none() -> None:
     assert later.bars.trades.sum() == 30
 
 
+def test_a_live_view_begins_after_a_session_whose_trades_are_deleted() -> None:
+    market = Market(days(30, 30))
+    market.ingest(60)
+    series = cache_of(market)
+    whole = series.live_snapshot(SYMBOL, TRADES, LEVEL)
+    assert (whole.anchor_session_ns, whole.bars.trades.sum()) == (session_of(0), 60)
+    market.store.trades[SYMBOL] = market.trades.take(slice(30, None))
+    market.store.generation += 1
+    left = series.live_snapshot(SYMBOL, TRADES, LEVEL, session_of(0))
+    assert (left.anchor_session_ns, left.bars.trades.sum()) == (session_of(1), 30)
+    # Minutes need no trades, and are all there.
+    assert series.live_snapshot(SYMBOL, MINUTES, LEVEL).bars.trades.sum() == 60
+
+
 def test_coarser_base_bars_are_combined_and_never_cut() -> None:
     market = Market(days(60))
     market.ingest(60)

@@ -231,7 +231,8 @@ def test_pruning_keeps_bars_and_the_newest_session(
     bars = minutes(trades)
     recorder.record([batch(trades, bars)])
     before = history.generation()
-    assert recorder.prune_trades(OPEN + 9 * DAY) == 2
+    turns = prune(recorder, OPEN + 9 * DAY)
+    assert turns == 2
     assert history.generation() == before + 1
     assert [history.has_trades("BTC", s.session_ns) for s in history.sessions("BTC")] == [
         False, False, True,
@@ -239,23 +240,51 @@ def test_pruning_keeps_bars_and_the_newest_session(
     assert_same_trades(history.read_trades("BTC"), trades.take(slice(20, 30)))
     assert_same_bars(history.read_bars("BTC"), bars)
     assert [s.trades for s in history.sessions("BTC")] == [10, 10, 10]
-    assert recorder.prune_trades(OPEN + 9 * DAY) == 0
+    assert prune(recorder, OPEN + 9 * DAY) == 0
     assert history.generation() == before + 1
 
 
-def test_pruning_that_was_interrupted_is_finished_by_the_next_writer(
+def prune(recorder: SqliteRecorder, before_ns: int) -> int:
+    """Prune to the end; return after how many calls there was nothing left."""
+    turns = 0
+    while recorder.prune_trades(before_ns):
+        turns += 1
+    return turns
+
+
+def stored_rows(recorder: SqliteRecorder) -> int:
+    (rows,) = recorder._db.execute("SELECT count(*) FROM trades").fetchone()
+    return int(rows)
+
+
+def test_pruning_goes_in_handfuls_that_the_next_writer_goes_on_with(
     recorder: SqliteRecorder, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    recorder.record([batch(make_trades(30, step=DAY // 10))])
-    monkeypatch.setattr(cleanup, "finish_pruning", lambda *_: None)
-    recorder.prune_trades(OPEN + 9 * DAY)
+    monkeypatch.setattr(cleanup, "_PRUNE_ROWS", 3)
+    trades = make_trades(30, step=DAY // 10)
+    recorder.record([batch(trades, minutes(trades))])
+    assert recorder.prune_trades(OPEN + 9 * DAY)
+    assert stored_rows(recorder) == 27
     recorder.close()
-    monkeypatch.undo()
+    # What is marked is gone for readers, whatever is still to be deleted.
     assert len(SqliteHistory(path).read_trades("BTC")) == 10
     again = SqliteRecorder(path, durable=False)
-    (rows,) = again._db.execute("SELECT count(*) FROM trades").fetchone()
-    assert rows == 10
+    assert stored_rows(again) == 27
+    # Nothing older any more: the rest is deleted all the same.
+    assert prune(again, 0) == 7
+    assert stored_rows(again) == 10
     again.close()
+
+
+def test_a_session_with_trades_that_no_bar_contains_is_not_pruned(
+    recorder: SqliteRecorder, history: SqliteHistory
+) -> None:
+    trades = make_trades(30, step=DAY // 10)
+    bars = minutes(trades)
+    recorder.record([batch(trades, bars.take(0, 15))])
+    prune(recorder, OPEN + 9 * DAY)
+    assert_same_trades(history.read_trades("BTC"), trades.take(slice(10, 30)))
+    assert len(history.open_trades("BTC")) == 15
 
 
 def test_sessions_keep_the_tick_and_lot_they_began_with(
