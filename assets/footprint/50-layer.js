@@ -202,7 +202,7 @@
     staleText() {
       if (this.fault) return this.fault;
       const { state, ageMs, cause } = this.feed;
-      if (!CALM.has(state)) return `Feed ${state}${cause ? `: ${cause}` : ''}`;
+      if (!CALM.has(state) || (cause && state === 'stopped')) return `Feed ${state}${cause ? `: ${cause}` : ''}`;
       if (state === 'live' && ageMs > STALE_MS) return `No sign of the feed for ${Math.round(ageMs / 1000)} s`;
       return '';
     }

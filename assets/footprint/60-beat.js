@@ -184,7 +184,7 @@
       if (response.status === 204) {
         this.onAnswer();
         const { headers } = response;
-        this.layer.onFeed(headers.get('X-Feed-State') || '', Number(headers.get('X-Feed-Age-Ms')) || 0, this.layer.feed.cause);
+        this.layer.onFeed(headers.get('X-Feed-State') || '', Number(headers.get('X-Feed-Age-Ms')) || 0, decodeURIComponent(headers.get('X-Feed-Cause') || ''));
         return;
       }
       if (response.status === 400 || response.status === 404) {

@@ -9,6 +9,7 @@ import gzip
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import orjson
 from flask import Flask, Response, request
@@ -84,6 +85,8 @@ def _beat(answer: BeatAnswer) -> Response:
     empty = Response(status=204)
     empty.headers["X-Feed-Age-Ms"] = str(answer.age_ms)
     empty.headers["X-Feed-State"] = answer.state
+    if answer.cause:
+        empty.headers["X-Feed-Cause"] = quote(answer.cause)  # a header holds no other letters
     return empty
 
 

@@ -43,8 +43,9 @@ class BeatRequest:
 
 @dataclass(frozen=True, slots=True)
 class BeatAnswer:
-    """The payload (`body` None: nothing changed), and how the feed is."""
+    """The payload (`body` None: nothing changed), and how the feed is, with the reason."""
 
     body: Mapping[str, Any] | None
     age_ms: int
     state: str
+    cause: str = ""

@@ -203,7 +203,8 @@ class Desk:
         """
         now = self.context.clock.now_ns()
         status = self.context.board.read_status() if request.scope == "live" else None
-        nothing = BeatAnswer(None, self.age_ms(status, now), _state(status))
+        cause = status.cause if status is not None else ""
+        nothing = BeatAnswer(None, self.age_ms(status, now), _state(status), cause)
         if request.known and self._unchanged(request):
             return nothing
         view = self.open(request)
@@ -219,7 +220,7 @@ class Desk:
         if request.since and unchanged(frame, request.since, request.known):
             return nothing
         body = build_payload(frame, view.settings, window, request.since, request.known, now)
-        return BeatAnswer(body, nothing.age_ms, nothing.state)
+        return replace(nothing, body=body)
 
     def list_instruments(self) -> list[dict[str, Any]]:
         """Return every stored instrument with its sessions, as the API and the CLI list them."""
