@@ -55,7 +55,7 @@ def wanted_export(arguments: Mapping[str, str]) -> tuple[Wanted, str, dict[str, 
     Raises:
         InputError: The symbol is missing, a word is not allowed, or a parameter is unknown.
     """
-    form = one_of(arguments, "format", tuple(FORMATS))
+    form = one_of(arguments, "format", (*FORMATS, "layer"))
     names = tuple(n for n in FIELD_NAMES if n not in NO_LOOK) if form == "html" else ("vashare",)
     refuse_unknown(arguments, (*EXPORT_NAMES, *names))
     if not arguments.get("symbol"):
