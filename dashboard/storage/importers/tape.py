@@ -12,7 +12,8 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, cast
@@ -39,6 +40,7 @@ U8 = NDArray[np.uint8]
 BOOL = NDArray[np.bool_]
 
 CHUNK_BYTES = 8 << 20
+_TOP_BYTES = 64 << 10
 
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "time": (
@@ -177,6 +179,38 @@ def read_tape(
     return _join(names, parts, skipped)
 
 
+@dataclass(frozen=True, slots=True)
+class Top:
+    """The beginning of a trade file as a person sees it.
+
+    Attributes:
+        header: Names of its columns.
+        rows: Its first rows as text; a row of wrong width is among them as it is.
+        mapping: The header name that each column would be read from, where one is found.
+    """
+
+    header: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    mapping: Mapping[str, str]
+
+
+def read_top(path: Path, count: int) -> Top:
+    """Read the beginning of a trade file, whether or not it could be imported as it is.
+
+    Raises:
+        ImportFault: It is no text, cannot be read, or is damaged.
+    """
+    with _readable(path.name), _open(path) as stream:
+        fields, delimiter, _ = _header_fields(stream, path.name)
+        text = stream.read(_TOP_BYTES)
+    lines = text.decode("utf-8", "replace").splitlines()
+    if len(text) == _TOP_BYTES:
+        lines = lines[:-1]  # cut off in the middle
+    rows = [tuple(row) for row in csv.reader(lines[: 2 * count], delimiter=delimiter) if row]
+    found = _found_places(fields)
+    return Top(tuple(fields), tuple(rows[:count]), {c: fields[at] for c, at in found.items()})
+
+
 # ------------------------------------------------------------------------------- text to rows
 
 
@@ -204,25 +238,31 @@ def _read_file(
     path: Path, number: int, columns: Mapping[str, str], skip_bad_rows: bool
 ) -> Iterator[tuple[_Part, int]]:
     """Yield the good rows of a file, chunk by chunk, each with the number of bad ones."""
+    with _readable(path.name), _open(path) as stream:
+        layout, line = _read_header(stream, path.name, columns)
+        for text in _chunks(stream):
+            chunk, bad_lines = _split(text, layout, line)
+            if bad_lines and not skip_bad_rows:
+                at, count = bad_lines[0]
+                reason = f"the row has {count} fields, the header {layout.width}"
+                # A wrong value above it comes first.
+                _parse(_up_to(chunk, at), layout, number, False)
+                raise ImportFault(path.name, at, reason)
+            part, bad = _parse(chunk, layout, number, skip_bad_rows)
+            yield part, bad + len(bad_lines)
+            line += text.count(b"\n")
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Name the file in whatever goes wrong while it is read."""
     try:
-        with _open(path) as stream:
-            layout, line = _read_header(stream, path.name, columns)
-            for text in _chunks(stream):
-                chunk, bad_lines = _split(text, layout, line)
-                if bad_lines and not skip_bad_rows:
-                    at, count = bad_lines[0]
-                    reason = f"the row has {count} fields, the header {layout.width}"
-                    # A wrong value above it comes first.
-                    _parse(_up_to(chunk, at), layout, number, False)
-                    raise ImportFault(path.name, at, reason)
-                part, bad = _parse(chunk, layout, number, skip_bad_rows)
-                yield part, bad + len(bad_lines)
-                line += text.count(b"\n")
+        yield
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise ImportFault(path.name, None, f"the gzip data is damaged ({error})") from error
+        raise ImportFault(name, None, f"the gzip data is damaged ({error})") from error
     except OSError as error:
         reason = f"the file cannot be read: {error.strerror or error}"
-        raise ImportFault(path.name, None, reason) from error
+        raise ImportFault(name, None, reason) from error
 
 
 def _open(path: Path) -> IO[bytes]:
@@ -233,6 +273,13 @@ def _open(path: Path) -> IO[bytes]:
 
 def _read_header(stream: IO[bytes], name: str, columns: Mapping[str, str]) -> tuple[_Layout, int]:
     """Return the layout and the number of the line after the header."""
+    fields, delimiter, line = _header_fields(stream, name)
+    places = _places(fields, name, line, columns)
+    return _Layout(name, delimiter, len(fields), places), line + 1
+
+
+def _header_fields(stream: IO[bytes], name: str) -> tuple[list[str], str, int]:
+    """Return the header's names, the delimiter, and the header's line."""
     line = 1
     raw = stream.readline()
     raw = raw.removeprefix(b"\xef\xbb\xbf")
@@ -244,7 +291,7 @@ def _read_header(stream: IO[bytes], name: str, columns: Mapping[str, str]) -> tu
     header = raw.decode("utf-8", "replace").strip("\r\n")
     delimiter = max(_DELIMITERS, key=header.count)
     fields = [field.strip() for field in next(csv.reader([header], delimiter=delimiter), [])]
-    return _Layout(name, delimiter, len(fields), _places(fields, name, line, columns)), line + 1
+    return fields, delimiter, line
 
 
 def _places(fields: list[str], name: str, line: int, columns: Mapping[str, str]) -> dict[str, int]:
@@ -252,21 +299,17 @@ def _places(fields: list[str], name: str, line: int, columns: Mapping[str, str])
     unknown = sorted(columns.keys() - ALIASES.keys())
     if unknown:
         raise InputError("columns", unknown[0], ", ".join(ALIASES))
-    plain = [re.sub(r"[^a-z0-9]", "", field.lower()) for field in fields]
-    places: dict[str, int] = {}
-    for column, aliases in ALIASES.items():
-        if column in columns:
-            if columns[column] not in fields:
-                known = ", ".join(fields)
-                reason = f"there is no column {columns[column]!r}; the header has {known}"
-                raise ImportFault(name, line, reason)
-            places[column] = fields.index(columns[column])
-            continue
-        found = next((alias for alias in aliases if alias in plain), None)
-        if found is not None:
-            if plain.count(found) > 1:
-                raise ImportFault(name, line, f"the header names the column {found!r} twice")
-            places[column] = plain.index(found)
+    places = _found_places(fields)
+    for column, header in columns.items():
+        if header not in fields:
+            reason = f"there is no column {header!r}; the header has {', '.join(fields)}"
+            raise ImportFault(name, line, reason)
+        places[column] = fields.index(header)
+    plain = [_plain(field) for field in fields]
+    for column in places.keys() - columns.keys():
+        if plain.count(plain[places[column]]) > 1:
+            reason = f"the header names the column {plain[places[column]]!r} twice"
+            raise ImportFault(name, line, reason)
     missing = [column for column in _REQUIRED if column not in places]
     if missing:
         raise ImportFault(
@@ -277,6 +320,17 @@ def _places(fields: list[str], name: str, line: int, columns: Mapping[str, str])
             f"columns {missing[0]}=…",
         )
     return places
+
+
+def _found_places(fields: Sequence[str]) -> dict[str, int]:
+    """Return the index of each column that the header names by an alias."""
+    plain = [_plain(field) for field in fields]
+    best = {c: next((a for a in aliases if a in plain), None) for c, aliases in ALIASES.items()}
+    return {column: plain.index(alias) for column, alias in best.items() if alias is not None}
+
+
+def _plain(field: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", field.lower())
 
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:

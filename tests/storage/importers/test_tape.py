@@ -8,7 +8,7 @@ import pytest
 from dashboard.domain.trade import NO_PRICE
 from dashboard.errors import ImportFault, InputError
 from dashboard.storage.importers import tape as tape_module
-from dashboard.storage.importers.tape import Tape, read_tape
+from dashboard.storage.importers.tape import Tape, read_tape, read_top
 from tests.storage.samples import write_csv
 
 T = 1_723_161_600_000_000_000
@@ -220,3 +220,34 @@ def test_ids_that_are_no_whole_numbers_are_left_out(tmp_path: Path) -> None:
 def test_numbers_too_large_for_the_files_decimals(tmp_path: Path) -> None:
     found = fault(tmp_path, f"{T},9000000000000000000,1,B,,,", f"{T},1,1,B,0.5,,")
     assert (found.line, "64 bits with 1 decimals" in found.reason) == (2, True)
+
+
+# ---------------------------------------------------------------------------- the top of a file
+
+
+def test_the_top_of_a_file_is_read_whether_or_not_it_could_be_imported(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("when;Price;Lots\n1;2;3\n\n4;5\n", encoding="utf-8")
+    top = read_top(path, 5)
+    assert top.header == ("when", "Price", "Lots")
+    assert top.rows == (("1", "2", "3"), ("4", "5"))
+    assert top.mapping == {"price": "Price"}
+
+
+def test_the_top_is_short_however_long_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv.gz"
+    rows = "".join(f"{i},{i},{i}\n" for i in range(100_000))
+    path.write_bytes(gzip.compress(f"ts_ns,price,qty\n{rows}".encode()))
+    top = read_top(path, 3)
+    assert top.rows == (("0", "0", "0"), ("1", "1", "1"), ("2", "2", "2"))
+    assert top.mapping == {"time": "ts_ns", "price": "price", "size": "qty"}
+
+
+def test_a_top_that_is_no_text_or_damaged_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_bytes(b"\x00\x01\x02\n")
+    with pytest.raises(ImportFault, match="not a text file"):
+        read_top(path, 3)
+    path.write_bytes(gzip.compress(b"ts_ns,price,qty\n" * 50)[:30])
+    with pytest.raises(ImportFault, match="gzip data is damaged"):
+        read_top(path, 3)
