@@ -29,9 +29,12 @@ def main(argv: Sequence[str]) -> int:
     parser = _parser()
     arguments = parser.parse_args(argv)
     try:
+        if arguments.alone:  # works also where the settings cannot be used
+            code: int = arguments.command(arguments)
+            return code
         settings = Settings.load()
         start_logging(settings.log_level)
-        code: int = arguments.command(settings, arguments)
+        code = arguments.command(settings, arguments)
     except SettingsError as error:
         print("The settings cannot be used:", file=sys.stderr)
         for fault in error.faults:
@@ -58,6 +61,7 @@ def start_logging(level: str) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="dashboard", description="Order-flow dashboard")
+    parser.set_defaults(alone=False)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="serve the dashboard and run the feed")
@@ -84,6 +88,18 @@ def _parser() -> argparse.ArgumentParser:
 
     listed = commands.add_parser("instruments", help="list stored instruments and sessions")
     listed.set_defaults(command=_instruments)
+
+    backup = commands.add_parser("backup", help="copy the database, also while the feed writes")
+    backup.add_argument("-o", "--output", type=Path, metavar="FILE", help="default: a dated name")
+    backup.set_defaults(command=_backup)
+
+    restore = commands.add_parser("restore", help="put a backup in the database's place")
+    restore.add_argument("file", type=Path, metavar="FILE", help="or a name in the backups folder")
+    restore.set_defaults(command=_restore)
+
+    doctor = commands.add_parser("doctor", help="look for what is wrong here, and say what to do")
+    doctor.add_argument("--json", action="store_true", help="for programs")
+    doctor.set_defaults(command=_doctor, alone=True)
     return parser
 
 
@@ -222,3 +238,40 @@ def _instruments(settings: Settings, _: argparse.Namespace) -> int:
     for line in list_instruments(settings):
         print(line)
     return 0
+
+
+def _backup(settings: Settings, arguments: argparse.Namespace) -> int:
+    from dashboard.ingest.clock import SystemClock  # noqa: PLC0415
+    from dashboard.terminal import ProgressBar  # noqa: PLC0415
+    from dashboard.upkeep import backup_store  # noqa: PLC0415
+
+    with ProgressBar("Reading …", "Copying", unit="pages") as bar:
+        text = backup_store(settings, arguments.output, SystemClock().now_ns(), bar.update)
+    print(text)
+    return 0
+
+
+def _restore(settings: Settings, arguments: argparse.Namespace) -> int:
+    from dashboard.ingest.clock import SystemClock  # noqa: PLC0415
+    from dashboard.terminal import ProgressBar  # noqa: PLC0415
+    from dashboard.upkeep import restore_store  # noqa: PLC0415
+
+    with ProgressBar("Reading …", "Copying", unit="pages") as bar:
+        lines = restore_store(settings, arguments.file, SystemClock().now_ns(), bar.update)
+    for line in lines:
+        print(line)
+    return 0
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    import json  # noqa: PLC0415
+
+    from dashboard.doctor.examination import diagnose  # noqa: PLC0415
+    from dashboard.doctor.findings import as_document, as_table, is_well  # noqa: PLC0415
+
+    findings = diagnose()
+    if arguments.json:
+        print(json.dumps(as_document(findings), ensure_ascii=False, indent=2))
+    else:
+        print(as_table(findings))
+    return 0 if is_well(findings) else 1

@@ -20,12 +20,16 @@ class ProgressBar:
         before: Shown until the first `update`.
         during: Stands before the bar.
         stream: Where to write; default: stderr as it is when the command runs.
+        unit: What is counted.
     """
 
-    def __init__(self, before: str, during: str, stream: TextIO | None = None) -> None:
+    def __init__(
+        self, before: str, during: str, stream: TextIO | None = None, unit: str = "rows"
+    ) -> None:
         self._before = before
         self._during = during
         self._stream = sys.stderr if stream is None else stream
+        self._unit = unit
         self._shown = ""
 
     def __enter__(self) -> Self:
@@ -49,7 +53,7 @@ class ProgressBar:
         width = min(_WIDEST, max(shutil.get_terminal_size().columns - len(self._during) - 40, 5))
         filled = int(share * width)
         bar = "#" * filled + "." * (width - filled)
-        self._show(f"{self._during} [{bar}] {int(share * 100):3d} % of {total:,} rows")
+        self._show(f"{self._during} [{bar}] {int(share * 100):3d} % of {total:,} {self._unit}")
 
     def _show(self, text: str) -> None:
         if text == self._shown or not self._stream.isatty():

@@ -57,8 +57,8 @@ def mend_at_start(settings: Settings, now_ns: int) -> None:
     Looks for about a second (`find_damage`). Where another process leads the feed, the store is
     its to set aside, when it meets the damage. A store that cannot be looked at is not touched.
     """
-    store = store_of(settings.database)
     try:
+        store = store_of(settings.database)
         if not find_damage(store):
             return
         leader = leader_lock(settings, store)
@@ -72,7 +72,7 @@ def mend_at_start(settings: Settings, now_ns: int) -> None:
         finally:
             leader.release()
     except StoreError as error:
-        log.warning("%s is not looked through: %s", store, error)
+        log.warning("%s is not looked through: %s", settings.db_name, error)
 
 
 def replace_damaged(settings: Settings, store: Path, damage: str, now_ns: int) -> None:

@@ -26,7 +26,7 @@ class FileLeader:
     """
 
     def __init__(self, path: Path) -> None:
-        self._path = Path(path)
+        self.path = Path(path)
         self._guard = threading.Lock()
         self._lock: BaseFileLock | None = None
 
@@ -39,9 +39,9 @@ class FileLeader:
         with self._guard:
             if self._lock is not None:
                 return True
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             # Not thread-local: the watchdog releases what the ingest thread acquired.
-            lock: BaseFileLock = FileLock(str(self._path), thread_local=False)
+            lock: BaseFileLock = FileLock(str(self.path), thread_local=False)
             try:
                 lock.acquire(blocking=False)
             except Timeout:
@@ -51,7 +51,7 @@ class FileLeader:
                 lock.release()
                 raise StoreError(
                     "The data folder is on a disk that cannot lock files; choose a local one.",
-                    log_text=f"no kernel lock on {self._path}",
+                    log_text=f"no kernel lock on {self.path}",
                 )
             self._lock = lock
             return True
