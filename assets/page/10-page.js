@@ -21,11 +21,25 @@
     client().set_props({ type: 'set', name }, { value });
   }
 
-  /** Ask the data plane for what changed; the answer goes to the layer, never through Dash. */
-  function beat(count, query, scope) {
-    if (!query) return nothing();
-    if (scope === 'live') window.orderflow.beat(count, query);
-    else window.orderflow.show(query);
+  let asked = null; // what the layer's requests carry
+  let scope = '';
+  let beatMs = 0;
+
+  /** Let the layer ask the data plane: again and again, or for stored bars once. Never through Dash. */
+  function ask() {
+    if (!asked || !beatMs) return;
+    if (scope === 'live') window.orderflow.run(asked, beatMs);
+    else window.orderflow.show(asked);
+  }
+
+  /** The layer's requests carry something else from now on. */
+  function query(wanted, ofScope) {
+    if (!wanted) return nothing();
+    asked = wanted;
+    scope = ofScope;
+    ask();
+    // Also when the page opens: Dash runs `address` only when the view has changed.
+    window.orderflowTexts.tell({ view: asked, scope, anchor: asked.anchor || '' });
     return nothing();
   }
 
@@ -54,6 +68,7 @@
     if (text === told) return;
     told = text;
     client().set_props('seen', { data: seen });
+    window.orderflowTexts.tell({ seen });
   }
 
   /** The layer's state changed: the feed's dot and age, and what is in view. */
@@ -88,6 +103,7 @@
   function options(layer) {
     if (!layer) return nothing();
     told = '';
+    window.orderflowTexts.begin(layer.scope === 'live', (pulse) => client().set_props('due', { data: { pulse } }));
     window.orderflow.attach('chart', {
       ...layer,
       onState,
@@ -97,12 +113,15 @@
         if (place) place.textContent = sentence;
       },
     });
+    const slower = layer.beat_ms !== beatMs;
+    beatMs = layer.beat_ms;
+    if (slower && scope === layer.scope) ask();
     return nothing();
   }
 
   /** Keep the address in step with the view, without Dash noticing: a Location would rebuild the
       page. The controls of the same setting in the top bar and in the cards follow each other. */
-  function address(view) {
+  function address(view, ofScope) {
     if (!view) return nothing();
     chosen = view;
     const query = new URLSearchParams(view).toString();
@@ -112,6 +131,7 @@
     }
     for (const name of ['bar', 'bar-quick']) choose(name, view.bar);
     for (const name of ['level', 'level-quick']) choose(name, view.level || 'auto');
+    window.orderflowTexts.tell({ view, scope: ofScope });
     return nothing();
   }
 
@@ -162,5 +182,5 @@
   });
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.page = { beat, options, address, days, fold };
+  window.dash_clientside.page = { query, options, address, days, fold };
 })();

@@ -1,7 +1,9 @@
 """Callbacks of both pages: each takes browser values, calls one function and returns parts.
 
-Control plane only (live.md): the ladder's numbers never pass through here but through the data
-plane, `GET /api/v1/live`, which the layer's beat asks.
+Control plane only: what somebody chose, and the figure when it is due. What changes by itself, the
+ladder's numbers and the texts around the chart, passes beside Dash: `GET /api/v1/live`, which the
+layer's beat asks, and `texts`. In Dash each change of a property runs a function for every
+component of the page; a timer at 4 Hz beside the control cards costs more than all painting.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dash import (
 )
 
 from dashboard.errors import DashboardError, StoreError
-from dashboard.pages import controls, ids, parts, shell
+from dashboard.pages import controls, ids, texts
 from dashboard.views import page
 from dashboard.views.desk import Desk
 
@@ -30,11 +32,12 @@ Text = Mapping[str, str]
 
 
 def register(app: Dash, desk: Desk) -> None:
-    """Register every callback of the application."""
+    """Register every callback of the application, and what the pages ask beside Dash."""
     _register_controls(app, desk)
     _register_chart(app, desk)
     _register_history(app, desk)
     _register_clientside(app)
+    texts.register(app.server, desk)
 
 
 def _register_controls(app: Dash, desk: Desk) -> None:
@@ -71,56 +74,39 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         Output(ids.DRAWN, "data"),
         Output(ids.QUERY, "data"),
         Output(ids.OPTIONS, "data"),
-        Output(ids.CARDS, "children"),
-        Output(ids.STATUS, "children"),
-        Output(ids.FEED_CARD, "children"),
-        Output(ids.MODE, "children"),
-        Output(ids.MODE, "className"),
         Output(ids.setting("level-quick"), "options"),
-        Output(ids.MINVOL_SHOWN, "children"),
-        Input(ids.PULSE, "n_intervals"),
         Input(ids.VIEW, "data"),
         Input(ids.SEEN, "data"),
+        Input(ids.DUE, "data"),
         State(ids.SCOPE, "data"),
         State(ids.QUERY, "data"),
         State(ids.OPTIONS, "data"),
         State(ids.DRAWN, "data"),
+        # The page has opened with all of it, and the layer need not wait for a first answer.
+        prevent_initial_call=True,
     )
-    def on_pulse(
-        pulse: int | None,
+    def on_due(
         view: Text,
         seen: Mapping[str, Any] | None,
+        due: Mapping[str, Any] | None,
         scope: str,
         query: Text,
         options: Mapping[str, Any],
         drawn: Mapping[str, Any],
     ) -> tuple[Any, ...]:
-        """Refresh cards and status and, where a bar closed or the view changed, the figure."""
+        """Refresh the figure where a bar closed, the view changed or its bars run out."""
+        pulse = int((due or {}).get("pulse") or 0)
         try:
-            new = page.refresh(desk, view, scope, seen, query, drawn, pulse or 0)
-        except DashboardError as error:
-            refused = parts.status([page.warning(error.user_text)], right=0)
-            return (*(no_update,) * 5, refused, *(no_update,) * 5)
-        # The first answer must bring both: Dash does not run a clientside callback whose input a
-        # server callback left as it was.
-        first = ctx.triggered_id is None
+            new = page.refresh(desk, view, scope, seen, query, drawn, pulse)
+        except DashboardError:
+            return (no_update,) * 5  # the status line says it (`texts`); the chart stays
         return (
             _patch(new.changes) if new.changes else no_update,
             new.drawn if new.changes else no_update,
-            new.query if first or new.query != query else no_update,
-            new.options if first or new.options != options else no_update,
-            parts.metrics(new.cards),
-            parts.status(new.status),
-            parts.feed_rows(new.feed_rows),
-            new.mode,
-            shell.badge(new.mode),
-            controls.options(new.level_choices),
-            new.minimum_text,
+            new.query if new.query != query else no_update,
+            new.options if new.options != options else no_update,
+            controls.options(new.level_choices) if new.changes else no_update,
         )
-
-    @app.callback(Output(ids.BEAT, "interval"), Input(ids.VIEW, "data"), prevent_initial_call=True)
-    def on_beat_setting(view: Text) -> Any:  # noqa: ANN401 - a number or nothing
-        return page.beat_ms(view)
 
     @app.callback(
         Output(ids.setting("bar-quick"), "options"),
@@ -182,13 +168,14 @@ def _register_history(app: Dash, desk: Desk) -> None:
 
 def _register_clientside(app: Dash) -> None:
     """Register what runs in the browser alone; the functions are in assets/page."""
-    live = [Input(ids.BEAT, "n_intervals"), Input(ids.QUERY, "data"), State(ids.SCOPE, "data")]
+    asked = [Input(ids.QUERY, "data"), State(ids.SCOPE, "data")]
+    shown = [Input(ids.VIEW, "data"), State(ids.SCOPE, "data")]
     folding = [Input(ids.FOLD, "n_clicks"), State(ids.FOLDED, "data")]
     for name, output, arguments in (
         ("options", Output(ids.sink("options"), "data"), [Input(ids.OPTIONS, "data")]),
-        ("beat", Output(ids.sink("beat"), "data"), live),
+        ("query", Output(ids.sink("query"), "data"), asked),
         ("days", Output(ids.sink("days"), "data"), [Input(ids.DAYS, "data")]),
-        ("address", Output(ids.sink("address"), "data"), [Input(ids.VIEW, "data")]),
+        ("address", Output(ids.sink("address"), "data"), shown),
         ("fold", Output(ids.DESK, "className"), folding),
     ):
         app.clientside_callback(ClientsideFunction("page", name), output, *arguments)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 CHART = "chart"
-BEAT = "beat"
-PULSE = "pulse"
 VIEW = "view"
 """Store: the current valid settings as text (`ViewSettings.to_query`)."""
 QUERY = "query"
 """Store: what the layer's requests carry: the settings, the level size, the anchor session."""
 SEEN = "seen"
 """Store: what the layer reports: {first, last} position in view, {level} size shown."""
+DUE = "due"
+"""Store: a new value asks for the figure that should stand now: {pulse}, the count of pulses."""
 SCOPE = "scope"
 """Store: `live` or `stored`."""
 DRAWN = "drawn"

@@ -12,8 +12,6 @@ from dashboard.figures.chart import GRAPH_CONFIG
 from dashboard.pages import controls, ids
 from dashboard.views.page import RANGE, PageModel, studies_text
 
-PULSE_MS = 1000
-
 
 def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None) -> html.Div:  # noqa: ANN401
     """Return a chart page.
@@ -47,7 +45,7 @@ def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None)
                 [html.Div(id=ids.STATUS, className="texts"), html.Span(id=ids.BEHIND)],
                 className="status",
             ),
-            *_machinery(model, live=live),
+            *_machinery(model),
         ],
         id=ids.DESK,
         className="desk",
@@ -167,17 +165,16 @@ def _notices(model: PageModel) -> list[Any]:
     return [dbc.Alert(s, color="warning", dismissable=True) for s in sentences]
 
 
-def _machinery(model: PageModel, *, live: bool) -> list[Any]:
-    """Return the timers and stores, which nobody sees."""
+def _machinery(model: PageModel) -> list[Any]:
+    """Return the stores, which nobody sees."""
     return [
-        dcc.Interval(id=ids.BEAT, interval=model.view.settings.beat, disabled=not live),
-        dcc.Interval(id=ids.PULSE, interval=PULSE_MS, disabled=not live),
         dcc.Store(id=ids.VIEW, data=model.view.settings.to_query()),
         dcc.Store(id=ids.QUERY, data=dict(model.query)),
         dcc.Store(id=ids.OPTIONS, data=dict(model.options)),
         dcc.Store(id=ids.SEEN),
+        dcc.Store(id=ids.DUE),
         dcc.Store(id=ids.DAYS),
-        *(dcc.Store(id=ids.sink(name)) for name in ("options", "beat", "address", "days")),
+        *(dcc.Store(id=ids.sink(name)) for name in ("options", "query", "address", "days")),
         dcc.Store(id=ids.FOLDED, storage_type="local"),
         dcc.Store(id=ids.FAULTS, data=dict(model.faults)),
         dcc.Store(id=ids.DRAWN, data=dict(model.drawn)),

@@ -1,4 +1,4 @@
-"""What a chart page is given at its opening and at each pulse, free of Dash.
+"""What a chart page is given at its opening, each second, and when its figure is due, free of Dash.
 
 The browser sends its settings, what it has drawn and what it sees; the answer names only what must
 change. Nothing is remembered here between two calls.
@@ -74,31 +74,42 @@ class PageModel:
 
 @dataclass(frozen=True, slots=True)
 class Refresh:
-    """What a pulse changes on the page.
+    """What the figure, and all that hangs on the settings, has to become.
 
     Attributes:
         changes: Paths and values of the figure that are new; empty when it stands as it is.
         drawn: What the figure is of after the changes.
         query: What the layer's requests carry from now on.
         options: What the layer paints from now on.
-        cards: Metric cards.
-        status: The status line.
-        feed_rows: Rows of the Feed card.
-        mode: The badge's text.
         level_choices: Level sizes to choose from: setting to text, auto with the one it is now.
-        minimum_text: The imbalance minimum in force.
     """
 
     changes: Sequence[Assignment]
     drawn: Mapping[str, Any]
     query: Mapping[str, str]
     options: Mapping[str, Any]
+    level_choices: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """What a pulse writes around the chart.
+
+    Attributes:
+        cards: Metric cards.
+        status: The status line.
+        feed_rows: Rows of the Feed card.
+        mode: The badge's text.
+        minimum: The imbalance minimum in force.
+        due: Names the figure that should stand now: another name, and a `refresh` is due.
+    """
+
     cards: Sequence[Card]
     status: Sequence[Part]
     feed_rows: Sequence[Part]
     mode: str
-    level_choices: Mapping[str, str]
-    minimum_text: str
+    minimum: str
+    due: str
 
 
 def open_page(desk: Desk, values: Mapping[str, object], scope: str) -> PageModel | None:
@@ -154,29 +165,54 @@ def refresh(
     Raises:
         DashboardError: The settings cannot be shown; nothing on the page changes then.
     """
-    settings = ViewSettings.parse(view_text)
-    instrument = desk.series.instrument(settings.symbol)
     level = _whole(seen, "level") or _whole(drawn, "level")
-    anchor = int(query["anchor"]) if query.get("anchor") else None
-    view = desk.resolve(settings, instrument, scope, current=level, anchor=anchor)
+    view = _view(desk, view_text, scope, level, query.get("anchor", ""))
     frame = desk.frame(view)
     window, plot_px = _window(seen), _whole(seen, "plot_px") or PLOT_PX
     wanted = _drawn(view, frame, (window, plot_px), pulse)
     changes: Sequence[Assignment] = ()
     if not _same(drawn, wanted):
-        changes = patch_ops(build_figure(frame, settings, window, plot_px=plot_px))
-    now = desk.context.clock.now_ns()
+        changes = patch_ops(build_figure(frame, view.settings, window, plot_px=plot_px))
     return Refresh(
         changes=changes,
         drawn=wanted if changes else drawn,
         query=_query(view, frame),
         options=_options(view),
+        level_choices=level_choices(view),
+    )
+
+
+def texts(
+    desk: Desk,
+    view_text: Mapping[str, str],
+    scope: str,
+    seen: Mapping[str, Any],
+    anchor: str,
+    pulse: int,
+) -> Texts:
+    """Return the texts around the chart as they are now.
+
+    Args:
+        desk: Serves the view.
+        view_text: The settings, as `ViewSettings.to_query` writes them.
+        scope: `live` or `stored`.
+        seen: As in `refresh`.
+        anchor: First session of the page's positions, "" for none.
+        pulse: As in `refresh`.
+
+    Raises:
+        DashboardError: The settings cannot be shown.
+    """
+    view = _view(desk, view_text, scope, _whole(seen, "level"), anchor)
+    frame, settings, now = desk.frame(view), view.settings, desk.context.clock.now_ns()
+    wanted = _drawn(view, frame, (_window(seen), _whole(seen, "plot_px") or PLOT_PX), pulse)
+    return Texts(
         cards=metric_cards(frame, settings),
         status=status_parts(frame, settings, now),
         feed_rows=feed_rows(frame, now),
         mode=mode_of(frame.snapshot),
-        level_choices=level_choices(view),
-        minimum_text=_minimum_text(settings, frame),
+        minimum=_minimum_text(settings, frame),
+        due=f"{wanted['of']} {wanted['profile']}",
     )
 
 
@@ -223,11 +259,6 @@ def level_choices(view: View) -> dict[str, str]:
     return {"auto": f"Level{shown} Auto"} | {v: f"Level {text}" for v, text in fixed.items()}
 
 
-def beat_ms(view_text: Mapping[str, str]) -> int:
-    """Return the interval of the beat that a view asks for."""
-    return ViewSettings.parse(view_text).beat
-
-
 def history_href(
     desk: Desk, view_text: Mapping[str, str], step: int, start: str | None, end: str | None
 ) -> str | None:
@@ -242,7 +273,11 @@ def history_href(
     """
     view = ViewSettings.parse(view_text)
     if step == 0:
-        wanted = replace(view, session="", from_date=start or "", to_date=end or "")
+        # A range is looked at as a whole, until another profile is chosen.
+        profile = "all" if view.profile == "session" and (start or end) else view.profile
+        wanted = replace(
+            view, session="", from_date=start or "", to_date=end or "", profile=profile
+        )
         if wanted.from_date and wanted.to_date and wanted.from_date > wanted.to_date:
             return None
     else:
@@ -251,7 +286,8 @@ def history_href(
         place = bisect_left(dates, shown) + step
         if not 0 <= place < len(dates):
             return None
-        wanted = replace(view, session=dates[place], from_date="", to_date="")
+        profile = "session" if view.profile == "all" else view.profile
+        wanted = replace(view, session=dates[place], from_date="", to_date="", profile=profile)
     return None if wanted == view else address(PATHS["stored"], wanted)
 
 
@@ -266,6 +302,16 @@ def session_choices(sessions: Sequence[SessionInfo], calendar: Calendar) -> list
     return list(dates.items())
 
 
+def _view(
+    desk: Desk, view_text: Mapping[str, str], scope: str, level: int | None, anchor: str
+) -> View:
+    """Return the view of a page's settings, at the level size and positions that it shows."""
+    settings = ViewSettings.parse(view_text)
+    instrument = desk.series.instrument(settings.symbol)
+    first = int(anchor) if anchor.isascii() and anchor.isdecimal() and len(anchor) <= 19 else None
+    return desk.resolve(settings, instrument, scope, current=level, anchor=first)
+
+
 def _query(view: View, frame: ViewFrame) -> dict[str, str]:
     """Return the beat's parameters: the settings, and what keeps positions where they are."""
     query = view.settings.to_query()
@@ -278,7 +324,8 @@ def _query(view: View, frame: ViewFrame) -> dict[str, str]:
 
 def _options(view: View) -> dict[str, Any]:
     theme = layer_theme(view.settings.palette)
-    return {**layer_options(view.settings), "theme": theme, "scope": view.scope}
+    beat = {"scope": view.scope, "beat_ms": view.settings.beat}
+    return {**layer_options(view.settings), "theme": theme, **beat}
 
 
 def _drawn(
@@ -287,12 +334,15 @@ def _drawn(
     """Return a digest of all that the figure depends on, coarse enough to change seldom.
 
     The window counts in halves of its own width, so that panning redraws the figure only when its
-    held bars run out; a forming session's profile counts every fifth pulse.
+    held bars run out, and exactly where the profile is of the visible bars; a forming session's
+    profile counts every fifth pulse.
     """
     total = len(frame)
     window, plot_px = seen
     step = max((window[1] - window[0]) // 2, 1) if window else 1
     place = (window[0] // step, step) if window else None
+    if view.settings.profile == "visible":
+        place = window
     forming = pulse // PROFILE_EVERY if frame.snapshot.is_open else 0
     facts = (
         sorted(view.settings.to_query().items()),
