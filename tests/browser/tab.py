@@ -108,9 +108,19 @@ class Tab:
         """Wait until the layer has painted the figure that stands, and the first pulse has come."""
         self.wait(
             "orderflow.state().matches && orderflow.state().lod > 0"
-            " && document.querySelector('#cards .metric')",
+            " && document.querySelector('#cards .metric')"
+            " && dash_component_api.getLayout('seen').props.data",
             20,
         )
+        self.wait_idle()
+
+    def wait_idle(self) -> None:
+        """Wait until Dash has nothing under way and the layer has painted what it brought."""
+        idle = (
+            "((all) => ['requested', 'prioritized', 'blocked', 'executing', 'watched', 'executed']"
+            ".every((part) => !all[part].length))(store.getState().callbacks)"
+        )
+        self.wait(idle, 20)
         self.settle()
 
     def js(self, script: str, *args: object) -> Any:  # noqa: ANN401 - whatever the page returns
@@ -296,12 +306,22 @@ class Tab:
         self.mouse("wheel", at, deltaX=0, deltaY=100 * turns)
         self.settle()
 
-    def click(self, at: Point, times: int = 1) -> None:
+    def click(self, at: Point) -> None:
         """Click at a point of the window."""
         self.mouse("moved", at)
-        for count in range(1, times + 1):
-            for kind in ("pressed", "released"):
-                self.mouse(kind, at, button="left", clickCount=count)
+        for kind in ("pressed", "released"):
+            self.mouse(kind, at, button="left", clickCount=1)
+        self.settle()
+
+    def double_click(self, at: Point) -> None:
+        """Click twice at a point of the window, in one command so that no delay parts them."""
+        from selenium.webdriver.common.actions.action_builder import (  # noqa: PLC0415
+            ActionBuilder,
+        )
+
+        actions = ActionBuilder(self.driver)
+        actions.pointer_action.move_to_location(int(at[0]), int(at[1])).click().click()
+        actions.perform()
         self.settle()
 
     def press(self, selector: str) -> None:
