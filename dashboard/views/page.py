@@ -282,6 +282,8 @@ def history_href(
             return None
     else:
         dates = sorted({s.date for s in desk.series.sessions(view.symbol)})
+        if not dates:
+            return None
         shown = view.session or (view.from_date if step < 0 else view.to_date) or dates[-1]
         place = bisect_left(dates, shown) + step
         if not 0 <= place < len(dates):
