@@ -1,6 +1,7 @@
 # make run    start the dashboard            make lint     every check but the tests
 # make test   every check and test           make format   put the code into its form
 # make bench  the table of speeds            make clean    remove what these left behind
+# make bench-truth   how true inferred trades are, written to docs/TRUTH.md
 #
 # pip is used as this machine has set it up: no address is named here.
 
@@ -15,7 +16,7 @@ PIP := -m pip install --quiet --quiet --disable-pip-version-check
 RUN := .venv/bin/python
 TEST := .venv-test/bin/python
 
-.PHONY: run test browser bench pictures lint format coverage clean
+.PHONY: run test browser bench bench-truth pictures lint format coverage clean
 
 run: .venv/.stamp
 	@exec $(RUN) app.py
@@ -25,6 +26,9 @@ test: .venv-test/.stamp browser lint
 
 bench: .venv-test/.stamp browser
 	@$(TEST) benchmarks/run.py $(ARGS)
+
+bench-truth: .venv-test/.stamp
+	@$(TEST) -m benchmarks.truth
 
 pictures: .venv-test/.stamp browser
 	@$(TEST) benchmarks/pictures.py

@@ -13,8 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from dashboard.domain.livestate import FeedMode
 from dashboard.domain.quote import Quote
 from dashboard.domain.trade import SideRule
+from dashboard.domain.truth import expected_delta_error
 from dashboard.figures.frame import ViewFrame
 from dashboard.figures.labels import (
     clock,
@@ -119,7 +121,8 @@ def feed_rows(frame: ViewFrame, now_ns: int) -> list[Part]:
         rows.append(Part(_updates_name(frame), f"{snapshot.live.updates_per_s:.1f} / s"))
         gaps = snapshot.live.gaps
         rows.append(Part("Gaps", grouped(gaps), "warn" if gaps else ""))
-    rows.append(Part("Sides", "estimated" if snapshot.sides_estimated else "as traded"))
+    sides = " ".join(["estimated", *_expected_error(frame)])
+    rows.append(Part("Sides", sides if snapshot.sides_estimated else "as traded"))
     return rows
 
 
@@ -222,10 +225,13 @@ def _data(frame: ViewFrame) -> Card:
     snapshot, live = frame.snapshot, frame.snapshot.live
     if snapshot.sides_estimated:
         value, tone = "estimated", "warn"
-        explained = "The feed sends snapshots: who was the aggressor is inferred from the book."
+        explained = (
+            "The feed sends snapshots: what traded between two of them is inferred. ± is how far a "
+            "bar's delta is expected to be off, as a share of the bar's volume (docs/TRUTH.md)."
+        )
     else:
         value, tone, explained = "as traded", "", "The source names the aggressor of each trade."
-    more: list[Part] = []
+    more = [Part("error", error) for error in _expected_error(frame)]
     if live is not None:
         more.append(Part("rate", f"{live.updates_per_s:.1f} {_updates_name(frame).lower()}/s"))
     gaps = int(frame.bars.gap[_session_bars(frame)].sum()) if live is None else live.gaps
@@ -252,6 +258,7 @@ def _session(frame: ViewFrame) -> list[Part]:
 _SIDE_WORDS = {
     "quote": (SideRule.QUOTE, SideRule.QUOTE_NOW),
     "tick": (SideRule.TICK, SideRule.TICK0),
+    "spread": (SideRule.SPREAD,),
     "unknown": (SideRule.UNKNOWN,),
 }
 
@@ -265,11 +272,22 @@ def _sides(frame: ViewFrame) -> list[Part]:
     total = sum(snapshot.by_rule)
     if not total:
         return [Part("Sides", "estimated, by a rule that is not stored", "warn")]
-    shares = [
-        f"{word} {percent(100 * sum(snapshot.by_rule[rule] for rule in rules) / total).lstrip('+')}"
-        for word, rules in _SIDE_WORDS.items()
-    ]
+    volumes = {
+        word: sum(snapshot.by_rule[rule] for rule in rules) for word, rules in _SIDE_WORDS.items()
+    }
+    if not volumes["spread"]:
+        del volumes["spread"]  # a tape of trades knows no such thing
+    shares = [f"{word} {percent(100 * v / total).lstrip('+')}" for word, v in volumes.items()]
     return [Part(name, " ".join(shares))]
+
+
+def _expected_error(frame: ViewFrame) -> list[str]:
+    """Return how far a delta is expected to be off; nothing where the feed sends no snapshots."""
+    snapshot, live = frame.snapshot, frame.snapshot.live
+    replayed = snapshot.status is not None and snapshot.status.mode is FeedMode.REPLAY
+    if not snapshot.sides_estimated or replayed or live is None or not live.updates_per_s:
+        return []
+    return [f"± {100 * expected_delta_error(live.updates_per_s):.0f} %"]
 
 
 def _quality(frame: ViewFrame) -> list[Part]:

@@ -139,7 +139,7 @@ def test_data_says_what_is_estimated_and_what_is_missing() -> None:
     live = live_of(bars, updates_per_s=2.14, gaps=1)
     data = card(metric_cards(frame_of(bars, live=live, sides_estimated=True), PLAIN), "Data")
     assert (data.value, data.tone) == ("estimated", "warn")
-    assert values(data.more) == ["2.1 updates/s", "1 gap"]
+    assert values(data.more) == ["± 18 %", "2.1 updates/s", "1 gap"]
     torn = bars.with_columns(gap=np.array([True]))
     stored = frame_of(torn, live=None, status=None, is_open=False)
     told = card(metric_cards(stored, PLAIN), "Data")
@@ -193,6 +193,28 @@ def test_stored_sides_are_as_traded_or_estimated() -> None:
     )
     shares = "quote 0 % tick 100 % unknown 0 %"
     assert Part("Sides estimated:", shares) in status_parts(told, PLAIN, OPEN)
+
+
+def test_volume_that_was_spread_is_told_apart() -> None:
+    rules = {SideRule.QUOTE: 30, SideRule.TICK: 10, SideRule.SPREAD: 60}
+    by_rule = tuple(rules.get(rule, 0) for rule in SideRule)
+    frame = frame_of(bars_of(V2), live=live_of(bars_of(V2)), sides_estimated=True, by_rule=by_rule)
+    shares = "quote 30 % tick 10 % spread 60 % unknown 0 %"
+    assert Part("Sides estimated from snapshots:", shares) in status_parts(frame, PLAIN, OPEN)
+
+
+def test_the_expected_error_stands_beside_estimated_where_snapshots_come() -> None:
+    bars = bars_of(V2)
+    status = FeedStatus(FeedMode.LIVE, FeedState.LIVE, "", heartbeat_ns=OPEN)
+    told = frame_of(
+        bars, status=status, live=live_of(bars, updates_per_s=1.0), sides_estimated=True
+    )
+    assert feed_rows(told, OPEN)[-1] == Part("Sides", "estimated ± 31 %")
+    quiet = frame_of(bars, status=status, live=live_of(bars, updates_per_s=0), sides_estimated=True)
+    assert feed_rows(quiet, OPEN)[-1] == Part("Sides", "estimated")
+    again = FeedStatus(FeedMode.REPLAY, FeedState.LIVE, "", heartbeat_ns=OPEN)
+    replayed = frame_of(bars, status=again, live=live_of(bars), sides_estimated=True)
+    assert feed_rows(replayed, OPEN)[-1] == Part("Sides", "estimated")
 
 
 def test_missing_volume_and_odd_lots_are_warnings() -> None:
