@@ -37,7 +37,7 @@
     const way = (/** @type {number|null} */ v) => (v ? (v > 0 ? 'up' : 'down') : '');
     const rows = [
       ['Open', money(bar.o)], ['High', money(bar.h)], ['Close', money(bar.c), bar.c >= bar.o ? 'up' : 'down'], ['Low', money(bar.l)],
-      ['Volume', count(bar.vol)], [head.estimated ? 'Updates' : 'Trades', count(bar.trades)],
+      ['Volume', count(bar.vol)], [head.estimated ? 'Trades ≈' : 'Trades', count(bar.trades)],
       ['Δ', signed(bar.delta), way(bar.delta)], ['Δ %', of.formatPercent(bar.pct) || '–', way(bar.pct)],
       ['Max Δ', signed(bar.max), way(bar.max)], ['Min Δ', signed(bar.min), way(bar.min)],
       ['CVD', signed(bar.cvd), way(bar.cvd)], ['VWAP', money(bar.vwap)],

@@ -169,7 +169,7 @@ class Bars:
         bid_volume, ask_volume: Size units sold into the bid, bought from the ask.
         unknown_volume: Traded on a price, side not known.
         unattributed_volume: Missed during a gap, on no price.
-        trades: Number of trades (on a snapshot feed: of updates that traded).
+        trades: Number of trades (on a snapshot feed: of inferred ones).
         min_delta, max_delta: Extremes of the running delta, its starting 0 included.
         min_delta_nz, max_delta_nz: The same over the values after each trade only.
         delta_since_high, delta_since_low: Delta after the last trade at the bar's high, low.

@@ -167,8 +167,8 @@ def table_rows(frame: ViewFrame, settings: ViewSettings) -> dict[str, str]:
     absent = frame.bars.origin.absent
     rows = {row: name for row, name in _ROW_NAMES.items() if _ABSENT.get(row) not in absent}
     if "n" in rows and frame.snapshot.sides_estimated:
-        # A packet of a snapshot feed may fold several trades into one.
-        rows["n"] = "Updates"
+        # Of a snapshot feed's volume nobody knows in how many trades it came.
+        rows["n"] = "Trades ≈"
     return rows
 
 

@@ -367,7 +367,7 @@ def test_crosshair_and_card_tell_the_bar_and_the_cell(page: Harness) -> None:
     assert words[0] == bar.label
     assert pairs["Open"] == f"{bar.open / SCALE:,.2f}"
     assert pairs["Volume"] == str(bar.bid + bar.ask)
-    assert pairs["Updates"] == str(bar.trades)
+    assert pairs["Trades ≈"] == str(bar.trades)
     assert pairs["Bid"] == str(bar.levels[cell["price"]][0])
     assert pairs["Ask"] == str(bar.levels[cell["price"]][1])
     assert "POC of the bar" in words

@@ -153,7 +153,7 @@ def test_table_rows_are_named_for_the_source() -> None:
     assert answer["rows"] == ["delta", "pct", "max", "min", "cvd", "vol", "bid", "ask", "n"]
     assert answer["row_names"][0] == "Δ"
     assert answer["row_names"][-1] == "Trades"
-    assert payload_of(V2, sides_estimated=True)["row_names"][-1] == "Updates"
+    assert payload_of(V2, sides_estimated=True)["row_names"][-1] == "Trades ≈"
     assert payload_of(V2, view=dataclasses.replace(PLAIN, table=False))["rows"] == []
 
 
