@@ -12,6 +12,7 @@
   const { CHANGE } = of;
   const KEPT_TIMINGS = 240;
   const FLASH_MS = 250;
+  const LINGER_MS = 150; // what the next answer's painting changes anyway needs none of its own
   const SEARCH_MS = 50;
   const STALE_MS = 10000; // a feed that has given no sign for so long is stale
   const CALM = new Set(['live', 'finished', 'stopped', '']);
@@ -224,7 +225,7 @@
       this.flashing = setTimeout(() => {
         this.flash = new Map();
         this.schedule(CHANGE.LIVE);
-      }, FLASH_MS);
+      }, FLASH_MS + LINGER_MS);
     }
 
     // ------------------------------------------------------------------ painting
@@ -389,7 +390,7 @@
       return this.clockAt;
     }
 
-    /** Repaint once a second while a countdown is in view and answers do not do it anyway. */
+    /** Repaint once a second while a countdown is in view, later than answers would do it anyway. */
     tick() {
       clearTimeout(this.ticking);
       if (document.hidden || !this.countdown()) return;
@@ -397,7 +398,7 @@
         const before = this.painted.countdown;
         if (this.countdown() !== before) this.schedule(CHANGE.LIVE);
         else this.tick();
-      }, 1010 - (Date.now() % 1000));
+      }, 1000 + LINGER_MS * 2 - (Date.now() % 1000));
     }
 
     // ------------------------------------------------------------------ pointer

@@ -9,6 +9,7 @@
 
   const TELL_MS = 400; // how often, at most, the server is told what is in view
   const LATE_MS = 5000;
+  const WRITE_MS = 950;
 
   const client = () => window.dash_clientside;
   const nothing = () => client().no_update;
@@ -71,20 +72,28 @@
     window.orderflowTexts.tell({ seen });
   }
 
+  let wrote = 0;
+
   /** The layer's state changed: the feed's dot and age, and what is in view. */
   function onState(state) {
     const dot = document.getElementById('feed-dot');
     const age = document.getElementById('feed-age');
-    if (dot && age) {
-      const ms = state.feed.ageMs + (state.feed.since ? Date.now() - state.feed.since : 0);
-      const late = state.stale !== '' || ms > LATE_MS;
-      const alive = state.feed.state === 'live' || state.feed.state === 'preparing';
-      dot.className = `dot ${late ? 'late' : alive ? 'live' : ''}`;
-      age.textContent = alive ? `${(ms / 1000).toFixed(1)} s` : state.feed.state;
-      age.title = state.stale || 'Since the last sign of life of the feed';
-    }
-    showBehind(state);
+    if (dot && age) showAge(state, dot, age);
     if (!telling) telling = setTimeout(tellSeen, TELL_MS);
+  }
+
+  /** Say how old the feed is: a change at once, the numbers once a second, for a write costs a layout. */
+  function showAge(state, dot, age) {
+    const ms = state.feed.ageMs + (state.feed.since ? Date.now() - state.feed.since : 0);
+    const late = state.stale !== '' || ms > LATE_MS;
+    const alive = state.feed.state === 'live' || state.feed.state === 'preparing';
+    const names = `dot ${late ? 'late' : alive ? 'live' : ''}`;
+    if (dot.className === names && Date.now() - wrote < WRITE_MS) return;
+    wrote = Date.now();
+    dot.className = names;
+    age.textContent = alive ? `${(ms / 1000).toFixed(1)} s` : state.feed.state;
+    age.title = state.stale || 'Since the last sign of life of the feed';
+    showBehind(state);
   }
 
   /** Say how long the newest trade took from the feed to the screen, as the canvas has it. */
