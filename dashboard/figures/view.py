@@ -377,13 +377,15 @@ def resolve_level(
         instrument: Tick and price scale.
         span: Price span of the pane, price units; None when not known.
         pane_px: Height of the price pane; None when not known.
-        current: The auto level size shown now.
+        current: The auto level size shown now; one that is not whole ticks counts as none.
 
     Raises:
         InputError: The chosen level is no multiple of the tick.
     """
     if settings.level != AUTO:
         return fits_tick(settings.level, instrument)
+    if current is not None and (current < 1 or current % instrument.tick_size):
+        current = None
     if not span or not pane_px or span < 0 or pane_px < 0:
         return starting_level(instrument) if current is None else current
     return auto_level_size(span, pane_px, instrument.tick_size, current)
