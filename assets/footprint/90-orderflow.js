@@ -122,7 +122,7 @@
   function state() {
     if (!layer) return null;
     const { requests, failures, window: asked } = beats;
-    return { ...layer.state(), beat: { requests, failures, window: asked, inFlight: beats.inFlight !== null } };
+    return { ...layer.state(), beat: { requests, failures, window: asked, inFlight: beats.inFlight !== null, view: { ...beats.view } } };
   }
 
   /** @returns {Object[]} Every cell in view: position, price, texts, fills, marks, pixel box. */

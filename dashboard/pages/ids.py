@@ -42,8 +42,7 @@ GO = "go"
 PREVIOUS = "previous-session"
 NEXT = "next-session"
 RANGE = "date-range"
-EXPORT = "export-json"
-DOWNLOAD = "download"
+EXPORT = "export"
 
 
 def setting(name: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ import dash_bootstrap_components as dbc
 from dash import dcc, html
 
 from dashboard.figures.chart import GRAPH_CONFIG
-from dashboard.pages import controls, ids
+from dashboard.pages import controls, export, ids
 from dashboard.views.page import RANGE, PageModel, studies_text
 
 
@@ -118,6 +118,7 @@ def _topbar(model: PageModel, extra: Sequence[Any], *, live: bool) -> html.Div:
             ),
             dbc.Button("☰", id=ids.FOLD, className="chip icon", title="Control cards (C)"),
             html.Span(className="grow"),
+            export.menu(),
             _pages(live=live),
             html.Div(
                 [
