@@ -13,6 +13,11 @@ from dashboard.views.export import FORMATS, Wanted
 _WHOLE = re.compile(r"-?[0-9]{1,19}", re.ASCII)
 _HASH = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
 
+MAX_WHOLE = 2**63 - 1
+MAX_PANE_PX = 100_000
+MAX_SPAN = 10**15
+"""Price units; far beyond any price, far below where arithmetic ends."""
+
 EXPORT_NAMES = ("symbol", "bar", "level", "from", "to", "cvd", "va", "format")
 NO_LOOK = {*EXPORT_NAMES, "session", "from_date", "to_date", "beat"}
 """View settings that an export names otherwise, or that mean nothing in a file."""
@@ -42,9 +47,9 @@ def beat_request(arguments: Mapping[str, str], scope: str) -> BeatRequest:
         last=last,
         since=whole(arguments, "since", 0, 0) or 0,
         known=known,
-        pane_px=whole(arguments, "pane", None, 1),
-        span=whole(arguments, "span", None, 0),
-        current=whole(arguments, "current", None, 1),
+        pane_px=whole(arguments, "pane", None, 1, MAX_PANE_PX),
+        span=whole(arguments, "span", None, 0, MAX_SPAN),
+        current=whole(arguments, "current", None, 1, MAX_SPAN),
         anchor=whole(arguments, "anchor", None, 0),
     )
 
@@ -82,13 +87,15 @@ def refuse_unknown(arguments: Iterable[str], allowed: Iterable[str]) -> None:
             raise InputError(name, "this parameter", listed)
 
 
-def whole(arguments: Mapping[str, str], name: str, default: int | None, low: int) -> int | None:
-    """Return a whole number of at least `low`, `default` where it is not given or empty."""
+def whole(
+    arguments: Mapping[str, str], name: str, default: int | None, low: int, high: int = MAX_WHOLE
+) -> int | None:
+    """Return a whole number of low..high, `default` where it is not given or empty."""
     text = arguments.get(name, "")
     if not text:
         return default
-    if not _WHOLE.fullmatch(text) or int(text) < low:
-        raise InputError(name, text, f"a whole number from {low}")
+    if not _WHOLE.fullmatch(text) or not low <= int(text) <= high:
+        raise InputError(name, text, f"a whole number from {low} to {high}")
     return int(text)
 
 

@@ -44,7 +44,7 @@ def register_routes(server: Flask, desk: Desk, assets: Path) -> None:
         if request.args.get("format") == "layer":
             return _beat(desk.beat(beat_request(request.args, "stored")))
         wanted, form, look = wanted_export(_once(request.args))
-        text = export_text(desk.series, **wanted, form=form, assets=assets, look=look)
+        text = export_text(desk.series, **wanted, form=form, assets=assets, look=look, bounded=True)
         answer = _compressed(text.encode(), FORMATS[form])
         if "format" in request.args:
             # Asked for as a file: a browser saves it, and never shows it as a page of ours.

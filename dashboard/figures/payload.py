@@ -28,6 +28,7 @@ __all__ = [
     "MAX_CELLS",
     "Window",
     "build_payload",
+    "check_size",
     "clip_window",
     "feed_state",
     "mode_of",
@@ -89,7 +90,7 @@ def build_payload(
     if not complete:
         index = index[frame.version[first : last + 1] > since]
     levels, offsets = _levels_of(frame.bars.offsets, index)
-    _check_caps(len(index), len(levels))
+    check_size(len(index), len(levels))
     rows = table_rows(frame, settings)
     is_time = frame.bars.spec.kind is BarKind.TIME
     payload = {
@@ -172,14 +173,22 @@ def table_rows(frame: ViewFrame, settings: ViewSettings) -> dict[str, str]:
     return rows
 
 
-def _check_caps(bars: int, cells: int) -> None:
-    """Raise InputError when an answer would be too large."""
+def check_size(bars: int, cells: int) -> None:
+    """Refuse an answer that would be too large.
+
+    Args:
+        bars: How many it would hold.
+        cells: Likewise.
+
+    Raises:
+        InputError: More than `MAX_BARS` bars or `MAX_CELLS` cells.
+    """
     if bars > MAX_BARS or cells > MAX_CELLS:
         allowed = (
-            f"a window of at most {MAX_BARS:,} bars and {MAX_CELLS:,} cells "
+            f"a range of at most {MAX_BARS:,} bars and {MAX_CELLS:,} cells "
             f"(this one has {bars:,} and {cells:,}), or a coarser level"
         )
-        raise InputError("to", "this window", allowed)
+        raise InputError("to", "so large an answer", allowed)
 
 
 def _levels_of(offsets: I64, index: I64) -> tuple[I64, I64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import re
 from pathlib import Path
 
@@ -11,8 +12,11 @@ import flask_bootstrap
 from dash import Dash, html
 from flask import Response, abort, request, send_from_directory
 
-from dashboard.pages import callbacks, history, live
+from dashboard.errors import DashboardError
+from dashboard.pages import callbacks, door, history, live
 from dashboard.views.desk import Desk
+
+log = logging.getLogger(__name__)
 
 STYLES = Path(flask_bootstrap.__file__).parent / "static" / "bootstrap5" / "css"
 _HOST = re.compile(r"(?:\[(?P<v6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9.-]+))(?::[0-9]{1,5})?", re.ASCII)
@@ -54,6 +58,7 @@ def build_dash(desk: Desk, *, assets: Path) -> Dash:
         update_title=None,
         suppress_callback_exceptions=True,
         serve_locally=True,
+        on_error=_leave_as_it_is,
     )
     live.register(app, desk)
     history.register(app, desk)
@@ -61,7 +66,18 @@ def build_dash(desk: Desk, *, assets: Path) -> Dash:
     app.layout = html.Div(dash.page_container)
     _serve_styles(app)
     _guard(app)
+    door.guard(app)
     return app
+
+
+def _leave_as_it_is(error: Exception) -> None:
+    """Let a callback that was refused change nothing; the status line says why by itself.
+
+    Anything else is a fault of ours and stays one.
+    """
+    if not isinstance(error, DashboardError):
+        raise error
+    log.info("callback refused: %s", error)
 
 
 def _serve_styles(app: Dash) -> None:

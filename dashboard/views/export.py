@@ -13,6 +13,7 @@ from dashboard.domain.snapshot import Snapshot
 from dashboard.errors import InputError
 from dashboard.figures.export import export_bars, to_json
 from dashboard.figures.frame import derive
+from dashboard.figures.payload import check_size
 from dashboard.figures.spreadsheet import to_csv
 from dashboard.figures.standalone import standalone_page
 from dashboard.figures.view import AUTO, ViewSettings, resolve_level
@@ -53,6 +54,7 @@ def export_text(
     form: str = "json",
     assets: Path | None = None,
     look: Mapping[str, str] | None = None,
+    bounded: bool = False,
 ) -> str:
     """Return the export of an instrument's stored sessions.
 
@@ -68,6 +70,7 @@ def export_text(
         form: One of `FORMATS`.
         assets: The dashboard's styles and scripts, of which an HTML page carries some along.
         look: Other view settings of an HTML page, such as ``cells`` or ``palette``.
+        bounded: Refuse more than an answer of the API may hold; a file has no such bound.
 
     Raises:
         InputError: A word, level or date is not possible.
@@ -76,6 +79,8 @@ def export_text(
     """
     chosen = ViewSettings.parse({**(look or {}), "cvd": cvd, "va": value_area})
     snapshot = stored_bars(series, symbol, bar, level_size, start, end)
+    if bounded:
+        check_size(len(snapshot.bars), len(snapshot.bars.level_price))
     if form == "html":
         if assets is None:
             msg = "an HTML page needs the dashboard's scripts"
