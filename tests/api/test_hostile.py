@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -123,7 +123,7 @@ numbers = st.one_of(
     st.integers(-5, 10**4), st.integers(0, 99), st.none(), st.integers(), st.floats(), odd_numbers
 )
 BARS = ["1m", "5m", "30s", "100t", "1t", "5000v", "20r", "500delta", "1d"]
-RIGHT: dict[str, list[str]] = {
+RIGHT: dict[str, Sequence[str]] = {
     "level": ["auto", "0.05", "1", "999999999"],
     "ratio": ["1.1", "3", "20"],
     "minvol": ["auto", "0", "999999999"],
