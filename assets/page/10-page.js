@@ -10,6 +10,7 @@
   const TELL_MS = 400; // how often, at most, the server is told what is in view
   const LATE_MS = 5000;
   const WRITE_MS = 950;
+  const TRY_MS = 50;
 
   const client = () => window.dash_clientside;
   const nothing = () => client().no_update;
@@ -37,6 +38,7 @@
   function query(wanted, ofScope) {
     if (!wanted) return nothing();
     asked = wanted;
+    chosen = wanted;
     scope = ofScope;
     ask();
     // Also when the page opens: Dash runs `address` only when the view has changed.
@@ -128,8 +130,36 @@
     return nothing();
   }
 
+  /**
+   * Bring the figure up to date, upon what stands: its ranges are the user's.
+   *
+   * Not through dcc.Graph: it knows nothing of ranges any more (`listenAlone` in assets/footprint),
+   * and would put back those that the page was opened with.
+   */
+  function draw(redraw) {
+    if (!redraw) return nothing();
+    const gd = document.querySelector('#chart .js-plotly-plot');
+    if (!gd || !gd._fullLayout) {
+      if (document.getElementById('chart')) setTimeout(() => draw(redraw), TRY_MS);
+      return nothing();
+    }
+    const figure = { data: gd.data, layout: gd.layout };
+    const own = new Set([figure]); // parts that are copies already
+    for (const [path, value] of redraw) {
+      let node = figure;
+      for (const step of path.slice(0, -1)) {
+        if (!own.has(node[step])) node[step] = Array.isArray(node[step]) ? [...node[step]] : { ...node[step] };
+        node = node[step];
+        own.add(node);
+      }
+      node[path[path.length - 1]] = value;
+    }
+    window.Plotly.react(gd, figure.data, figure.layout, gd._context);
+    return nothing();
+  }
+
   /** Keep the address in step with the view, without Dash noticing: a Location would rebuild the
-      page. The controls of the same setting in the top bar and in the cards follow each other. */
+      page. */
   function address(view, ofScope) {
     if (!view) return nothing();
     chosen = view;
@@ -138,9 +168,13 @@
     if (path !== window.location.pathname + window.location.search) {
       window.history.replaceState(window.history.state, '', path);
     }
-    for (const name of ['bar', 'bar-quick']) choose(name, view.bar);
-    for (const name of ['level', 'level-quick']) choose(name, view.level || 'auto');
     window.orderflowTexts.tell({ view, scope: ofScope });
+    return nothing();
+  }
+
+  /** Let controls follow another one: those of the same setting, the ratio of a preset. */
+  function held(values) {
+    for (const [name, value] of Object.entries(values || {})) choose(name, value);
     return nothing();
   }
 
@@ -191,5 +225,5 @@
   });
 
   window.dash_clientside = window.dash_clientside || {};
-  window.dash_clientside.page = { query, options, address, days, fold };
+  window.dash_clientside.page = { query, options, draw, address, days, held, fold };
 })();

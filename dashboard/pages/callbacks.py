@@ -17,7 +17,6 @@ from dash import (
     Dash,
     Input,
     Output,
-    Patch,
     State,
     ctx,
     no_update,
@@ -45,6 +44,7 @@ def _register_controls(app: Dash, desk: Desk) -> None:
         Output(ids.VIEW, "data"),
         Output({"type": "fault", "name": ALL}, "children"),
         Output(ids.GO, "href"),
+        Output(ids.HELD, "data"),
         Input({"type": "set", "name": ALL}, "value"),
         State(ids.FAULTS, "data"),
         State(ids.VIEW, "data"),
@@ -52,25 +52,26 @@ def _register_controls(app: Dash, desk: Desk) -> None:
     )
     def on_controls(
         _values: Sequence[Any], opening: Text | None, view: Text, scope: str
-    ) -> tuple[Any, list[str], Any]:
+    ) -> tuple[Any, list[str], Any, Any]:
         """Validate what the controls hold; a fault is shown beside its control, the view stays."""
         shown = [output["id"]["name"] for output in ctx.outputs_list[1]]
         values = {i["id"]["name"]: i.get("value") for i in ctx.inputs_list[0]}
         trigger = ctx.triggered_id
         if not isinstance(trigger, Mapping):  # the page has just opened
             faults = opening or {}
-            return no_update, [faults.get(name, "") for name in shown], no_update
+            return no_update, [faults.get(name, "") for name in shown], no_update, no_update
         change = page.change(desk, view, values, str(trigger["name"]), scope)
         return (
             no_update if change.view is None else change.view,
             [change.faults.get(name, "") for name in shown],
             no_update if change.href is None else change.href,
+            dict(change.held) or no_update,
         )
 
 
 def _register_chart(app: Dash, desk: Desk) -> None:
     @app.callback(
-        Output(ids.CHART, "figure"),
+        Output(ids.REDRAW, "data"),
         Output(ids.DRAWN, "data"),
         Output(ids.QUERY, "data"),
         Output(ids.OPTIONS, "data"),
@@ -101,7 +102,7 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         except DashboardError:
             return (no_update,) * 5  # the status line says it (`texts`); the chart stays
         return (
-            _patch(new.changes) if new.changes else no_update,
+            new.changes or no_update,
             new.drawn if new.changes else no_update,
             new.query if new.query != query else no_update,
             new.options if new.options != options else no_update,
@@ -173,20 +174,11 @@ def _register_clientside(app: Dash) -> None:
     folding = [Input(ids.FOLD, "n_clicks"), State(ids.FOLDED, "data")]
     for name, output, arguments in (
         ("options", Output(ids.sink("options"), "data"), [Input(ids.OPTIONS, "data")]),
+        ("draw", Output(ids.sink("draw"), "data"), [Input(ids.REDRAW, "data")]),
         ("query", Output(ids.sink("query"), "data"), asked),
+        ("held", Output(ids.sink("held"), "data"), [Input(ids.HELD, "data")]),
         ("days", Output(ids.sink("days"), "data"), [Input(ids.DAYS, "data")]),
         ("address", Output(ids.sink("address"), "data"), shown),
         ("fold", Output(ids.DESK, "className"), folding),
     ):
         app.clientside_callback(ClientsideFunction("page", name), output, *arguments)
-
-
-def _patch(changes: Sequence[tuple[Sequence[str | int], Any]]) -> Patch:
-    """Return a Patch: a whole figure would throw the user's zoom away (dash 4.4.1)."""
-    patch = Patch()
-    for path, value in changes:
-        target = patch
-        for step in path[:-1]:
-            target = target[step]
-        target[path[-1]] = value
-    return patch

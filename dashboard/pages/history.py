@@ -58,5 +58,6 @@ def _range_card(model: PageModel) -> dbc.Card:
         start_date_placeholder_text="From",
         end_date_placeholder_text="To",
         clearable=True,
+        updatemode="bothdates",
     )
     return controls.card("Sessions", str(len(dates)), [picker])

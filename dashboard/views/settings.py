@@ -24,11 +24,14 @@ class Change:
     Attributes:
         view: The new settings as text; None when nothing changes.
         faults: Setting to sentence, for every control that is wrong now.
+        held: What other controls must hold from now on: the second one of the same setting, and
+            the ratio that a preset brings.
         href: Where to go instead, None to stay.
     """
 
     view: dict[str, str] | None = None
     faults: Mapping[str, str] = field(default_factory=dict)
+    held: Mapping[str, str] = field(default_factory=dict)
     href: str | None = None
 
 
@@ -60,8 +63,22 @@ def apply_values(
         wanted.pop("ratio", None)
     good, faults = parse_leniently(wanted, view, instrument)
     # A control that is wrong keeps the last good value of its setting: `good` starts from `view`.
-    changed = good.to_query() != view.to_query()
-    return Change(good.to_query() if changed else None, faults)
+    if good.to_query() == view.to_query():
+        return Change(None, faults)
+    before = held_values(view)
+    # Only what has changed: a control that is wrong keeps what was typed, beside its sentence.
+    held = {
+        name: text
+        for name, text in held_values(good).items()
+        if text not in (before[name], values.get(name))
+    }
+    return Change(good.to_query(), faults, held)
+
+
+def held_values(view: ViewSettings) -> dict[str, str]:
+    """Return what the controls hold whose setting another control can change, too."""
+    twice = {name: getattr(view, setting) for name, setting in QUICK.items()}
+    return {"bar": view.bar, "level": view.level, "ratio": f"{view.ratio:g}"} | twice
 
 
 def parse_leniently(
