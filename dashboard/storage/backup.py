@@ -132,9 +132,8 @@ def write_backup(store: Path, target: Path, progress: Progress | None = None) ->
             target.parent.mkdir(parents=True, mode=0o700)
         _require_room(_size_of(store), target)
         try:
-            facts = _copy(store, part, progress)
             damaged = f"The database {store.name} is damaged, so it was not backed up."
-            _require_whole(part, facts, damaged)
+            facts = _copy(store, part, damaged, progress)
             _give_name(part, target)
         finally:
             _remove(part)
@@ -168,9 +167,8 @@ def restore_backup(
         store.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         _require_room(_size_of(backup), store)
         try:
-            facts = _copy(backup, part, progress)
             damaged = f"The backup {backup.name} is damaged; nothing was changed."
-            _require_whole(part, facts, damaged)
+            facts = _copy(backup, part, damaged, progress)
             _begin_generation(part, now_ns)
             _seal(part, "WAL")
             with prepare_lock(store):
@@ -248,8 +246,30 @@ def begin_anew(store: Path, now_ns: int) -> None:
 # ---------------------------------------------------------------------------------- files
 
 
-def _copy(source: Path, part: Path, progress: Progress | None) -> StoreFacts:
-    """Copy a store page by page into a new file and return what the copy holds."""
+def _copy(source: Path, part: Path, damaged: str, progress: Progress | None) -> StoreFacts:
+    """Copy a store into a new file, read the copy through, and return what both hold.
+
+    Raises:
+        CorruptStoreError: Source or copy is damaged; `damaged` is the sentence about it.
+    """
+    try:
+        facts = _copy_pages(source, part, progress)
+        # One file from here on, which opens also where nothing may be written beside it.
+        _seal(part, "DELETE")
+        faults = examine(part)
+        if not faults:
+            with closing(connect_reader(part)) as db, reading(db, part):
+                held = read_facts(db)
+            faults = [] if held == facts else [f"holds {held}, not {facts}"]
+    except CorruptStoreError as error:
+        raise CorruptStoreError(damaged, log_text=str(error)) from error
+    if faults:
+        raise CorruptStoreError(damaged, log_text=f"{part}: {faults[0]}")
+    return facts
+
+
+def _copy_pages(source: Path, part: Path, progress: Progress | None) -> StoreFacts:
+    """Copy a store page by page into a new file and return what the source holds."""
     _remove(part)
 
     def step(_status: int, remaining: int, total: int) -> None:
@@ -268,24 +288,6 @@ def _copy(source: Path, part: Path, progress: Progress | None) -> StoreFacts:
             copy.execute("PRAGMA synchronous = OFF")
             db.backup(copy, pages=_PAGES, progress=step)
     return facts
-
-
-def _require_whole(part: Path, facts: StoreFacts, sentence: str) -> None:
-    """Return when a copy reads back without a fault and holds what its source does.
-
-    It is one file then, which opens also where nothing may be written beside it.
-    """
-    try:
-        _seal(part, "DELETE")
-        faults = examine(part)
-        if not faults:
-            with closing(connect_reader(part)) as db, reading(db, part):
-                held = read_facts(db)
-            faults = [] if held == facts else [f"holds {held}, not {facts}"]
-    except CorruptStoreError as error:
-        faults = [str(error)]
-    if faults:
-        raise CorruptStoreError(sentence, log_text=f"{part}: {faults[0]}")
 
 
 def _seal(part: Path, journal: str) -> None:
