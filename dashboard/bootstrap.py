@@ -14,6 +14,7 @@ from pathlib import Path
 from dash import Dash
 
 from dashboard.api.routes import register_routes
+from dashboard.api.uploads import register_uploads
 from dashboard.domain.livestate import FeedMode
 from dashboard.errors import (
     FeedError,
@@ -36,6 +37,7 @@ from dashboard.storage.recorder import SqliteRecorder
 from dashboard.storage.resolve import resolve_store
 from dashboard.storage.schema import StoreKind, identify
 from dashboard.storage.schema import prepare_store as prepare_file
+from dashboard.storage.uploads import DiskUploads
 from dashboard.upkeep import board_folder, leader_lock, mend_after, mend_at_start, store_alerts
 from dashboard.views.desk import Desk
 
@@ -100,6 +102,9 @@ def create_app(
     store, note = prepare_store(settings)
     history = history or SqliteHistory(store)
     board = board or DiskcacheBoard(board_folder(settings, store))
+    uploads = DiskUploads(
+        settings.data_dir / "uploads", store, clock, predecessors_lot=settings.lot_size
+    )
     context = Context(
         history=history,
         board=board,
@@ -111,6 +116,7 @@ def create_app(
     desk = Desk(context)
     app = build_dash(desk, assets=assets_folder())
     register_routes(app.server, desk, assets_folder())
+    register_uploads(app.server, uploads)
     worker = None
     if settings.ingest == "thread" and (feed is not None or settings.feed != "none"):
         worker = build_worker(settings, store, history, board, clock, feed)

@@ -5,6 +5,7 @@
     DashboardError                  caught at the edges: cli, api, callbacks
      ├── SettingsError              environment or .env: all faults at once
      ├── InputError                 one parameter that a person or client sent
+     ├── ForeignPageError           another origin's page asked for a change
      ├── ViewNotPossibleError       the stored data cannot make this view exactly
      ├── InstrumentUnknownError     no instrument of that symbol
      ├── ImportFault                a line of a file that cannot be taken over
@@ -32,6 +33,7 @@ __all__ = [
     "CorruptStoreError",
     "DashboardError",
     "FeedError",
+    "ForeignPageError",
     "ForeignStoreError",
     "ImportFault",
     "InputError",
@@ -84,6 +86,10 @@ class InputError(DashboardError):
         self.value = value
         self.allowed = allowed
         super().__init__(f"{field}: {_shortened(value)} is not possible; use {allowed}.")
+
+
+class ForeignPageError(DashboardError):
+    """A page of another origin, or no page at all, asked for a change; nothing was done."""
 
 
 class ViewNotPossibleError(DashboardError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from enum import Enum
+from typing import BinaryIO, Protocol
 
 from dashboard.domain.bars import BarOrigin, Bars
 from dashboard.domain.calendar import Calendar
@@ -316,6 +317,74 @@ class ImportChoices:
     interval: str = ""
     level_size: str = ""
     token: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """A file that a page has sent, not imported yet.
+
+    Attributes:
+        id: Names it from now on.
+        name: What the sender calls it, for sentences alone.
+        size: Bytes.
+        kind: `trades`, or `predecessor` for a database of the predecessor.
+        header, rows: Its columns' names and its first rows, as text.
+        mapping: The header name that each column would be read from, where one was found.
+        tokens: Instruments of a predecessor's database.
+    """
+
+    id: str
+    name: str
+    size: int
+    kind: str
+    header: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    tokens: Sequence[str] = ()
+
+
+class ImportState(Enum):
+    """How far the import of a sent file is."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportProgress:
+    """How far the import of a sent file is, in rows, and what is to be said about it."""
+
+    state: ImportState
+    done: int = 0
+    total: int = 0
+    sentences: Sequence[str] = ()
+
+
+class Uploads(Protocol):
+    """Files on their way from a page into the store; any process of the machine may be asked."""
+
+    def receive(self, name: str, stream: BinaryIO, size: int) -> SentFile:
+        """Keep a file of exactly `size` bytes and say what is in it.
+
+        Raises:
+            ImportFault: It is too large, cut off, or nothing that can be imported.
+        """
+
+    def begin(self, upload: str, choices: ImportChoices) -> None:
+        """Start importing a file; it goes when all of it is stored, and stays when that fails.
+
+        Raises:
+            InputError: There is no such file.
+            StoreLockedError: Another import is running.
+        """
+
+    def progress(self, upload: str) -> ImportProgress:
+        """How far it is (InputError when there is no such file)."""
+
+    def drop(self, upload: str) -> None:
+        """Forget a file that is not being imported."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,13 @@ import orjson
 from flask import Flask, Response, request
 
 from dashboard.api.parameters import beat_request, refuse_unknown, wanted_export
-from dashboard.errors import DashboardError, InputError, InstrumentUnknownError, StoreError
+from dashboard.errors import (
+    DashboardError,
+    ForeignPageError,
+    InputError,
+    InstrumentUnknownError,
+    StoreError,
+)
 from dashboard.views.beat import BeatAnswer
 from dashboard.views.desk import Desk
 from dashboard.views.export import FORMATS, export_text, file_name
@@ -104,6 +110,8 @@ def _fault(error: DashboardError) -> dict[str, Any]:
 def _status(error: DashboardError) -> int:
     if isinstance(error, InstrumentUnknownError):
         return 404
+    if isinstance(error, ForeignPageError):
+        return 403
     return 503 if isinstance(error, StoreError) else 400
 
 

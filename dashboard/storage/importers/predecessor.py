@@ -160,6 +160,17 @@ def list_tokens(file: Path) -> list[str]:
     ]
 
 
+def read_first_bars(file: Path, count: int) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return column names and the first bars of a predecessor's database, as text.
+
+    Raises:
+        ImportFault: The file is none, or does not read.
+    """
+    names = ("instrument_token", "timestamp", "open", "high", "low", "close")
+    query = f"SELECT {', '.join(names)} FROM candles ORDER BY timestamp LIMIT ?"  # noqa: S608
+    return names, [tuple(map(str, row)) for row in _query(file, query, str(count))]
+
+
 def _read_rows(file: Path, token: str | None) -> list[_Row]:
     tokens = list_tokens(file)
     if not tokens:
