@@ -59,5 +59,21 @@
     }
   }
 
-  Object.assign(of, { takeOver, wheelOnX, widenDragAreas });
+  /**
+   * Take others' listeners off an event of the graph.
+   *
+   * Since 4.4.1 dcc.Graph writes every range that changes into its own figure, and so draws all of
+   * it a second time: a turn of the wheel costs twice. Nothing here reads that figure again
+   * (assets/page draws upon what stands). Dash may bind its listener later than the layer, so this
+   * is called at each event too.
+   *
+   * @param {any} gd @param {string} name @param {(event: any) => void} own
+   */
+  function listenAlone(gd, name, own) {
+    const emitter = gd._ev;
+    if (!emitter || !emitter.listeners || !gd.removeListener) return;
+    for (const other of [...emitter.listeners(name)]) if (other !== own) gd.removeListener(name, other);
+  }
+
+  Object.assign(of, { takeOver, wheelOnX, widenDragAreas, listenAlone });
 })(window.orderflow);

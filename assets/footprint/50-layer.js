@@ -85,8 +85,13 @@
       };
       plotly('plotly_afterplot', () => { this.onPlot(); all(); });
       plotly('plotly_relayouting', () => { this.follow.onDrag(); all(); });
-      this.onRelayout = (/** @type {any} */ event) => { this.follow.onRelayout(event || {}); all(); };
+      this.onRelayout = (/** @type {any} */ event) => {
+        of.listenAlone(gd, 'plotly_relayout', this.onRelayout);
+        this.follow.onRelayout(event || {});
+        all();
+      };
       plotly('plotly_relayout', this.onRelayout);
+      of.listenAlone(gd, 'plotly_relayout', this.onRelayout);
       plotly('plotly_doubleclick', () => this.follow.goLive(true));
       dom(gd, 'mousemove', (event) => this.onPointer(event), { passive: true });
       dom(gd, 'mouseleave', () => this.onPointer(null));

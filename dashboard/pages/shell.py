@@ -12,6 +12,9 @@ from dashboard.figures.chart import GRAPH_CONFIG
 from dashboard.pages import controls, export, ids
 from dashboard.views.page import RANGE, PageModel, studies_text
 
+SINKS = ("options", "query", "draw", "address", "days", "held")
+"""Functions of assets/page that Dash calls for what they do; they give nothing back."""
+
 
 def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None) -> html.Div:  # noqa: ANN401
     """Return a chart page.
@@ -177,7 +180,7 @@ def _machinery(model: PageModel) -> list[Any]:
         dcc.Store(id=ids.REDRAW),
         dcc.Store(id=ids.DAYS),
         dcc.Store(id=ids.HELD),
-        *(dcc.Store(id=ids.sink(name)) for name in ("options", "query", "address", "days", "held")),
+        *(dcc.Store(id=ids.sink(name)) for name in SINKS),
         dcc.Store(id=ids.FOLDED, storage_type="local"),
         dcc.Store(id=ids.FAULTS, data=dict(model.faults)),
         dcc.Store(id=ids.DRAWN, data=dict(model.drawn)),
