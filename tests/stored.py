@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import sqlite3
 from pathlib import Path
 
 import numpy as np
@@ -60,3 +63,23 @@ def filled(folder: Path) -> Settings:
     settings = Settings(feed="none", instruments=(), data_dir=folder)
     fill(settings.database)
     return settings
+
+
+def write_predecessor(path: Path, interval_s: int, days: int = 2) -> None:
+    """Write a database as the predecessor's: bars of a mornings' half hour, rows of 2 points."""
+    nine_fifteen = 20_000 * 86_400 + 3 * 3600 + 45 * 60  # in India
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        db.execute(
+            "CREATE TABLE candles (instrument_token TEXT, timestamp INTEGER, open REAL, high REAL, "
+            "low REAL, close REAL, footprint_json TEXT, PRIMARY KEY (instrument_token, timestamp))"
+        )
+        for day in range(days):
+            for place in range(1800 // interval_s):
+                low = 24_000.0 + 2 * ((7 * place + day) % 5)
+                rows = [
+                    {"price": low + 2 * step, "bidVol": float(step + place), "askVol": 3.0 + day}
+                    for step in reversed(range(4))
+                ]
+                start = nine_fifteen + 86_400 * day + interval_s * place
+                values = ("53001", start, low, low + 6, low, low + 4, json.dumps(rows))
+                db.execute("INSERT INTO candles VALUES (?, ?, ?, ?, ?, ?, ?)", values)

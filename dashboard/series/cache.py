@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dashboard.domain.bars import Bars, BarSpec
+from dashboard.domain.bars import BarKind, Bars, BarSpec
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import LiveState
@@ -66,6 +66,7 @@ class SeriesCache:
         self._limit = limit_bytes
         self._entries: OrderedDict[SeriesKey, _Entry] = OrderedDict()
         self._sessions: dict[str, tuple[int, list[SessionInfo]]] = {}
+        self._centred: dict[str, dict[int, int]] = {}
         self._generation = -1
         self._lock = threading.Lock()
 
@@ -95,6 +96,29 @@ class SeriesCache:
                 known = (newest, self._history.sessions(symbol))
                 self._sessions[symbol] = known
             return known[1]
+
+    def only_level(self, symbol: str, session_ns: int | None = None) -> int | None:
+        """Return the one level size that a session can be shown at, None where others can be made.
+
+        Levels that are centred on their prices, as the predecessor's, cannot be joined exactly.
+
+        Args:
+            symbol: The instrument.
+            session_ns: The session; None: the newest.
+        """
+        with self._lock:
+            self._check_generation()
+            centred = self._centred.get(symbol)
+            if centred is None:  # only an import, which raises the generation, brings such bars
+                centred = {
+                    s.session_ns: s.level_size
+                    for s in self._history.sessions(symbol)
+                    if s.origin.level_anchor == "nearest"
+                }
+                self._centred[symbol] = centred
+        if centred and session_ns is None:
+            session_ns = self.sessions(symbol, self._board.read(symbol))[-1].session_ns
+        return centred.get(session_ns or 0)
 
     def live_snapshot(
         self, symbol: str, spec: BarSpec, level_size: int, anchor: int | None = None, back: int = 1
@@ -228,10 +252,12 @@ class SeriesCache:
                 key.last_session is None or session.session_ns <= key.last_session
             )
             if inside and not self._history.has_trades(key.symbol, session.session_ns):
+                step = session.origin.interval_s or 60
+                multiples = [str(BarSpec(BarKind.TIME, step * n)) for n in (1, 3, 12)]
+                such_as = f"{', '.join(multiples[:-1])} or {multiples[-1]}"
                 msg = (
                     f"{key.spec} bars need single trades, and the session of {session.date} "
-                    f"has only stored bars; use a multiple of their length, such as "
-                    f"{BarSpec.parse('5m')}, 15m or 1h."
+                    f"has only stored bars; use a multiple of their length, such as {such_as}."
                 )
                 raise ViewNotPossibleError(msg)
 
@@ -283,6 +309,7 @@ class SeriesCache:
         if generation != self._generation:
             self._entries.clear()
             self._sessions.clear()
+            self._centred.clear()
             self._generation = generation
 
     def _account(self, key: SeriesKey, entry: _Entry) -> None:

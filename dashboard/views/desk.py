@@ -12,16 +12,19 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dashboard.domain.bars import BarKind, BarSpec
 from dashboard.domain.instrument import Instrument
 from dashboard.domain.livestate import FeedState, FeedStatus
 from dashboard.domain.snapshot import Snapshot
-from dashboard.errors import InputError, StoreError
+from dashboard.errors import InputError, StoreError, ViewNotPossibleError
 from dashboard.figures.frame import ViewFrame, derive
 from dashboard.figures.payload import build_payload, unchanged
 from dashboard.figures.view import ViewSettings, defaults_for, resolve_level
 from dashboard.ports import Context, SessionInfo
 from dashboard.series.cache import MAX_BARS, SeriesCache
+from dashboard.series.sources import needs_trades
 from dashboard.views.beat import BeatAnswer, BeatRequest
+from dashboard.views.levels import stored_level
 from dashboard.views.settings import parse_leniently
 
 FRAMES = 24
@@ -103,16 +106,54 @@ class Desk:
                 faults["symbol"] = InputError("symbol", wanted, f"one of {names}").user_text
         given = {name: value for name, value in values.items() if name != "symbol"}
         settings, found = parse_leniently(given, self.defaults(chosen), chosen)
-        try:
-            view = self.resolve(settings, chosen, scope)
-        except InputError as error:
-            found[error.field] = error.user_text
-            settings = replace(settings, session="", from_date="", to_date="")
-            view = self.resolve(settings, chosen, scope)
-        return view, faults | found
+        view, refused = self._nearest(settings, chosen, scope)
+        return view, faults | found | refused
+
+    def _nearest(
+        self, settings: ViewSettings, instrument: Instrument, scope: str
+    ) -> tuple[View, dict[str, str]]:
+        """Return the view of the settings, and a sentence for each that had to give way.
+
+        Sessions that are not stored give way to the newest one; bars or levels that the store
+        cannot make, or too many of them, to the instrument's own; if that is still too much, a
+        range to the newest session.
+        """
+        faults: dict[str, str] = {}
+        own = self.defaults(instrument)
+        newest = {"session": "", "from_date": "", "to_date": ""}
+        while True:
+            try:
+                view = self.resolve(settings, instrument, scope)
+                self.frame(view)
+            except (InputError, ViewNotPossibleError) as error:
+                named = error.field if isinstance(error, InputError) else ""
+                if named in newest or (settings.bar, settings.level) == (own.bar, own.level):
+                    name, nearer = named or "session", replace(settings, **newest)
+                else:
+                    name = "bar" if settings.bar != own.bar else "level"
+                    nearer = replace(settings, bar=own.bar, level=own.level)
+                if nearer == settings:
+                    raise
+                faults.setdefault(name, error.user_text)
+                settings = nearer
+            else:
+                return view, faults
 
     def defaults(self, instrument: Instrument) -> ViewSettings:
-        """Return how an instrument is first shown here: its own defaults, this machine's beat."""
+        """Return how an instrument is first shown here: its own defaults, this machine's beat.
+
+        Where the store has only bars, and the default is no multiple of them, they are shown.
+        """
+        usual = self._usual(instrument)
+        sessions = self.series.sessions(instrument.symbol)
+        step = sessions[-1].origin.interval_s if sessions else 0
+        if not step or not needs_trades(usual.bar_spec, step):
+            return usual
+        if self.context.history.has_trades(instrument.symbol, sessions[-1].session_ns):
+            return usual
+        return replace(usual, bar=str(BarSpec(BarKind.TIME, step)))
+
+    def _usual(self, instrument: Instrument) -> ViewSettings:
         return replace(defaults_for(instrument), beat=self.context.beat_ms)
 
     def open(self, request: BeatRequest) -> View:
@@ -126,7 +167,9 @@ class Desk:
         if not symbol:
             raise InputError("symbol", symbol, "the symbol of a stored instrument")
         instrument = self.series.instrument(symbol)
-        settings = ViewSettings.parse(request.values, self.defaults(instrument))
+        # Beats name their bar; looking for one costs a query of the store.
+        base = self._usual(instrument) if request.values.get("bar") else self.defaults(instrument)
+        settings = ViewSettings.parse(request.values, base)
         if request.current is not None and request.current % instrument.tick_size:
             allowed = f"a multiple of the tick, {instrument.tick_size} price units"
             raise InputError("current", request.current, allowed)
@@ -154,12 +197,14 @@ class Desk:
         """Return the view of checked settings: level size and sessions decided.
 
         Raises:
-            InputError: The level is no multiple of the tick, or no session is stored at the dates.
+            InputError: The level is not possible, or no session is stored at the dates.
         """
         level = resolve_level(settings, instrument, span, pane_px, current)
         if scope == "live":
+            level = stored_level(self.series, settings, instrument, level)
             return View(settings, instrument, scope, level, anchor=anchor)
         first, last = self._sessions_of(settings, instrument)
+        level = stored_level(self.series, settings, instrument, level, first)
         return View(settings, instrument, scope, level, first=first, last=last)
 
     def snapshot(self, view: View) -> Snapshot:

@@ -19,6 +19,7 @@ from dashboard.figures.standalone import standalone_page
 from dashboard.figures.view import AUTO, ViewSettings, resolve_level
 from dashboard.ports import SessionInfo
 from dashboard.series.cache import SeriesCache
+from dashboard.views.levels import stored_level
 from dashboard.views.scripts import chart_scripts
 
 FORMATS: Mapping[str, str] = {
@@ -119,6 +120,7 @@ def stored_bars(
     wanted = ViewSettings.parse({"bar": bar, "level": level_size or AUTO})
     level = resolve_level(wanted, instrument)
     sessions = sessions_between(series.sessions(symbol), start, end)
+    level = stored_level(series, wanted, instrument, level, sessions[0].session_ns)
     return series.stored_snapshot(
         symbol, wanted.bar_spec, level, sessions[0].session_ns, sessions[-1].session_ns
     )

@@ -14,6 +14,7 @@ from typing import Any
 
 from dashboard.domain.calendar import Calendar
 from dashboard.domain.instrument import Instrument
+from dashboard.errors import InputError, ViewNotPossibleError
 from dashboard.figures.cards import Card, Part, feed_rows, metric_cards, status_parts
 from dashboard.figures.chart import PLOT_PX, build_figure, patch_ops
 from dashboard.figures.frame import ViewFrame
@@ -23,7 +24,7 @@ from dashboard.figures.theme import layer_theme
 from dashboard.figures.view import ViewSettings, layer_options
 from dashboard.ports import SessionInfo
 from dashboard.views.desk import Desk, View
-from dashboard.views.settings import Change, address, apply_values
+from dashboard.views.settings import QUICK, Change, address, apply_values
 
 PATHS: Mapping[str, str] = {"live": "/", "stored": "/history"}
 """Address of the page of each scope."""
@@ -228,7 +229,16 @@ def change(
         if values.get(trigger) == RANGE:
             return Change()
         scope = "stored"
-    return apply_values(view, values, trigger, instrument, PATHS[scope])
+    found = apply_values(view, values, trigger, instrument, PATHS[scope])
+    if found.view is None:
+        return found
+    try:
+        desk.frame(_view(desk, found.view, scope, None, ""))
+    except (InputError, ViewNotPossibleError) as error:
+        # A right value that the store cannot show is a fault of its control like a wrong one.
+        name = QUICK.get(trigger, trigger)
+        return Change(None, {**found.faults, name: error.user_text})
+    return found
 
 
 def days(desk: Desk, view_text: Mapping[str, str]) -> dict[str, str]:
