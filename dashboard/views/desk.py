@@ -120,15 +120,16 @@ class Desk:
         """
         faults: dict[str, str] = {}
         own = self.defaults(instrument)
-        newest = {"session": "", "from_date": "", "to_date": ""}
+        dates = ("session", "from_date", "to_date")
         while True:
             try:
                 view = self.resolve(settings, instrument, scope)
                 self.frame(view)
             except (InputError, ViewNotPossibleError) as error:
                 named = error.field if isinstance(error, InputError) else ""
-                if named in newest or (settings.bar, settings.level) == (own.bar, own.level):
-                    name, nearer = named or "session", replace(settings, **newest)
+                if named in dates or (settings.bar, settings.level) == (own.bar, own.level):
+                    name = named or "session"
+                    nearer = replace(settings, session="", from_date="", to_date="")
                 else:
                     name = "bar" if settings.bar != own.bar else "level"
                     nearer = replace(settings, bar=own.bar, level=own.level)

@@ -138,7 +138,7 @@ def open_page(desk: Desk, values: Mapping[str, object], scope: str) -> PageModel
         faults=faults,
         notes=(*desk.context.notes, *desk.context.alerts()),
         mode=mode_of(frame.snapshot),
-        level_choices=level_choices(view),
+        level_choices=level_choices(desk, view),
     )
 
 
@@ -179,7 +179,7 @@ def refresh(
         drawn=wanted if changes else drawn,
         query=_query(view, frame),
         options=_options(view),
-        level_choices=level_choices(view),
+        level_choices=level_choices(desk, view),
     )
 
 
@@ -255,14 +255,16 @@ def studies_text(view_text: Mapping[str, str]) -> str:
     return f"Studies {sum(shown)}"
 
 
-def level_choices(view: View) -> dict[str, str]:
+def level_choices(desk: Desk, view: View) -> dict[str, str]:
     """Return the level sizes that the top bar offers: setting to text.
 
-    Auto first, printed with the size that it is now; then round multiples of the tick in force.
+    Auto first, printed with the size that it is now; then round multiples of the tick in force, or
+    the one height of stored rows that no others can be made of.
     """
     instrument = view.instrument
     shown = f" {price_text(view.level_size, instrument)} ·" if view.settings.level == "auto" else ""
-    sizes = {step * instrument.tick_size for step in LEVEL_STEPS}
+    only = desk.series.only_level(instrument.symbol, view.first or None)
+    sizes = {only} if only else {step * instrument.tick_size for step in LEVEL_STEPS}
     if view.settings.level != "auto":
         sizes.add(view.level_size)
     fixed = {_plain_price(size, instrument): price_text(size, instrument) for size in sorted(sizes)}

@@ -41,6 +41,15 @@ def test_an_instrument_opens_with_bars_that_its_store_can_make(
     assert len(model.figure["data"][0]["x"]) > 1
 
 
+def test_the_levels_to_choose_from_are_possible(desk: Desk) -> None:
+    assert opened(desk, symbol="OLD5").level_choices == {
+        "auto": "Level 2.00 · Auto",
+        "2": "Level 2.00",
+    }
+    offered = list(opened(desk, symbol="TAPE", level="0.15").level_choices)
+    assert offered[:5] == ["auto", "0.05", "0.1", "0.15", "0.25"]
+
+
 @pytest.mark.parametrize(
     ("symbol", "bar", "shown"),
     [("OLD5", "30s", "5m"), ("OLD5", "7m", "5m"), ("OLD3", "5m", "3m"), ("OLD5", "100t", "5m")],
