@@ -156,6 +156,22 @@ def test_what_the_predecessor_never_stored_is_refused_with_a_sentence(
     assert refused.value.user_text.endswith(".")
 
 
+@pytest.mark.parametrize("pane", [None, 40, 900])
+def test_an_auto_level_of_the_predecessors_bars_is_their_own(
+    imported: Path, pane: int | None
+) -> None:
+    request = BeatRequest(
+        {"symbol": "NIFTY", "bar": "5m", "level": "auto"},
+        scope="stored",
+        pane_px=pane,
+        span=None if pane is None else 20_000,
+        current=None if pane is None else 200,
+    )
+    body = stored_desk(imported).beat(request).body
+    assert body is not None
+    assert body["scale"]["level"] == 200
+
+
 def stored_desk(folder: Path) -> Desk:
     """Return a desk over a data folder without a feed."""
     return Desk(Context(Stores(folder).history, FakeBoard(), ManualClock()))
