@@ -123,15 +123,17 @@ def _register_chart(app: Dash, desk: Desk) -> None:
         Input(ids.DRAWN, "data"),
         State(ids.VIEW, "data"),
         State(ids.SCOPE, "data"),
+        State(ids.DAYS, "data"),
         prevent_initial_call=True,
     )
-    def on_new_session(_drawn: Any, view: Text, scope: str) -> Any:  # noqa: ANN401 - stored
+    def on_new_session(_drawn: Any, view: Text, scope: str, offered: Sequence[Any]) -> Any:  # noqa: ANN401 - stored
         """Let the live page name the day that it shows, also after the next one has begun.
 
         The browser hands it to the picker: as an output of this callback the picker, which the
         view depends on, would close a circle, and Dash starts no callback of a circle.
         """
-        return controls.options(page.days(desk, view)) if scope == "live" else no_update
+        days = controls.options(page.days(desk, view))
+        return days if scope == "live" and days != offered else no_update
 
     @app.callback(
         Output(ids.GO, "href", allow_duplicate=True),

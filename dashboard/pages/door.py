@@ -181,6 +181,7 @@ _KINDS: Mapping[str, Callable[[object], bool]] = {
     ids.DUE: _is_pulse,
     ids.DRAWN: lambda value: value is not None and _is_facts(value),
     ids.OPTIONS: lambda value: isinstance(value, dict),
+    ids.DAYS: lambda value: isinstance(value, list) and all(map(_is_facts, value)),
     ids.SCOPE: lambda value: isinstance(value, str) and value in PATHS,
     ids.WAIT: _is_count,
     ids.PREVIOUS: _is_count,

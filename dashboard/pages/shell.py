@@ -178,7 +178,7 @@ def _machinery(model: PageModel) -> list[Any]:
         dcc.Store(id=ids.SEEN),
         dcc.Store(id=ids.DUE),
         dcc.Store(id=ids.REDRAW),
-        dcc.Store(id=ids.DAYS),
+        dcc.Store(id=ids.DAYS, data=controls.options(dict(model.sessions))),
         dcc.Store(id=ids.HELD),
         *(dcc.Store(id=ids.sink(name)) for name in SINKS),
         dcc.Store(id=ids.FOLDED, storage_type="local"),

@@ -58,6 +58,23 @@ image.onload = () => {
       return (high + 0.05) / (low + 0.05); })); })); };
 image.src = 'data:image/png;base64,' + shot;"""
 
+# Bars are red or green from the darkest fill to the candle; grid, text and lines are not.
+_COLUMNS = """const [shot, [x, y, w, h], done] = arguments; const image = new Image();
+image.onload = () => {
+  const ctx = new OffscreenCanvas(image.width, image.height)
+    .getContext('2d', {willReadFrequently: true});
+  ctx.drawImage(image, 0, 0);
+  const {data} = ctx.getImageData(x, y, w, h);
+  let columns = 0;
+  for (let i = 0; i < w; i += 1) {
+    for (let j = 0; j < h; j += 1) {
+      const [r, g] = [data[4 * (j * w + i)], data[4 * (j * w + i) + 1]];
+      if (Math.abs(r - g) > 40) { columns += 1; break; }
+    }
+  }
+  done(columns); };
+image.src = 'data:image/png;base64,' + shot;"""
+
 
 @contextmanager
 def chromium() -> Iterator[Any]:
@@ -222,6 +239,12 @@ class Tab:
         found: list[float] = self.run_async(_CONTRASTS, shot, list(boxes))
         return found
 
+    def columns_with_ink(self, box: Sequence[float]) -> int:
+        """Columns of a screenshot's rectangle that hold a clearly red or green pixel."""
+        shot = base64.b64encode(self.screenshot()).decode()
+        found: int = self.run_async(_COLUMNS, shot, [int(v) for v in box])
+        return found
+
     def screenshot(self, name: str | None = None) -> bytes:
         """Return the window as PNG and keep it under screenshots/ if it has a name."""
         shot = self.driver.execute_cdp_cmd("Page.captureScreenshot", {})
@@ -326,12 +349,16 @@ class Tab:
 
     def press(self, selector: str) -> None:
         """Click the middle of an element, after it has been scrolled into view."""
+        self.press_found("document.querySelector(args[0])", selector)
+
+    def press_found(self, expression: str, *args: object) -> None:
+        """Click the middle of the element that a JavaScript expression finds, once it is there."""
         box = self.wait(
-            "(() => { const e = document.querySelector(args[0]); if (!e) return null;"
+            f"(() => {{ const e = {expression}; if (!e) return null;"
             "e.scrollIntoView({block: 'nearest'}); const b = e.getBoundingClientRect();"
             "return b.width && [b.left + b.width / 2, b.top + b.height / 2]; })()",
             5,
-            selector,
+            *args,
         )
         self.click((box[0], box[1]))
 
