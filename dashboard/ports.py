@@ -319,6 +319,10 @@ class ImportChoices:
     token: str = ""
 
 
+MAX_SENT_BYTES = 256 << 20
+"""Largest file that a page may send: its import runs beside the feed and must leave it memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentFile:
     """A file that a page has sent, not imported yet.

@@ -155,19 +155,18 @@ CARDS: Sequence[tuple[str, Sequence[Control]]] = (
 NAMES: tuple[str, ...] = tuple(c.name for _, rows in CARDS for c in rows)
 
 
-def control_cards(view: ViewSettings, first: Any = None) -> html.Div:  # noqa: ANN401 - a card
+def control_cards(view: ViewSettings, own: Sequence[Any] = ()) -> html.Div:
     """Return the column of cards with the view's values, the Feed card last.
 
     Args:
         view: The values.
-        first: A page's own card, to stand above the others.
+        own: A page's own cards, to stand above the others.
     """
     cards = [
         card(title, str(number), [_row(control, view) for control in rows])
         for number, (title, rows) in enumerate(CARDS, start=1)
     ]
     feed = card("Feed", str(len(cards) + 1), [html.Div(id=ids.FEED_CARD)])
-    own = [] if first is None else [first]
     return html.Div([*own, *cards, feed], id=ids.PANEL, className="panel")
 
 

@@ -9,13 +9,13 @@ import dash_bootstrap_components as dbc
 from dash import Dash, dcc, html
 
 from dashboard.errors import StoreError
-from dashboard.pages import controls, ids, shell
+from dashboard.pages import controls, ids, shell, upload
 from dashboard.views.desk import Desk
 from dashboard.views.page import PageModel, open_page
 
 EMPTY = (
-    "No session is stored yet. Import a file with: python -m dashboard import FILE --symbol NAME, "
-    "or let the live page record one."
+    "No session is stored yet. Import a file here, or with: python -m dashboard import FILE "
+    "--symbol NAME, or let the live page record one."
 )
 
 
@@ -28,8 +28,10 @@ def register(_app: Dash, desk: Desk) -> None:
         except StoreError as error:
             return shell.waiting(error.user_text, "stored")
         if opened is None:
-            return shell.waiting(" ".join([*desk.context.alerts(), EMPTY]), "stored")
-        return shell.page(opened, extra=_session_picker(opened), first_card=_range_card(opened))
+            sentence = " ".join([*desk.context.alerts(), EMPTY])
+            return shell.waiting(sentence, "stored", [upload.card()])
+        cards = [_range_card(opened), upload.card()]
+        return shell.page(opened, extra=_session_picker(opened), cards=cards)
 
     dash.register_page(
         "history", path="/history", name="History", title="Order flow · history", layout=layout

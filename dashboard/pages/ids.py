@@ -47,6 +47,8 @@ PREVIOUS = "previous-session"
 NEXT = "next-session"
 RANGE = "date-range"
 EXPORT = "export"
+IMPORT = "import"
+IMPORT_FAULT = "import-fault"
 
 
 def setting(name: str) -> dict[str, str]:

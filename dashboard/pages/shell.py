@@ -16,13 +16,13 @@ SINKS = ("options", "query", "draw", "address", "days", "held")
 """Functions of assets/page that Dash calls for what they do; they give nothing back."""
 
 
-def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None) -> html.Div:  # noqa: ANN401
+def page(model: PageModel, *, extra: Sequence[Any] = (), cards: Sequence[Any] = ()) -> html.Div:
     """Return a chart page.
 
     Args:
         model: What it shows.
         extra: The page's own parts of the top bar.
-        first_card: The page's own control card.
+        cards: The page's own control cards.
     """
     settings = model.view.settings
     live = model.view.scope == "live"
@@ -30,7 +30,7 @@ def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None)
         [
             _topbar(model, extra, live=live),
             html.Div(id=ids.CARDS, className="metrics"),
-            html.Div(controls.control_cards(settings, first_card), className="panel-slot"),
+            html.Div(controls.control_cards(settings, cards), className="panel-slot"),
             html.Div(
                 [
                     dcc.Graph(
@@ -55,8 +55,14 @@ def page(model: PageModel, *, extra: Sequence[Any] = (), first_card: Any = None)
     )
 
 
-def waiting(sentence: str, scope: str) -> html.Div:
-    """Return the page for a store that holds nothing yet; it opens the chart when it can."""
+def waiting(sentence: str, scope: str, cards: Sequence[Any] = ()) -> html.Div:
+    """Return the page for a store that holds nothing yet; it opens the chart when it can.
+
+    Args:
+        sentence: What is missing.
+        scope: `live` or `stored`.
+        cards: What one can do about it.
+    """
     return html.Div(
         [
             html.Div(
@@ -68,10 +74,15 @@ def waiting(sentence: str, scope: str) -> html.Div:
                 className="topbar",
             ),
             html.Div(
-                dbc.Card(
-                    dbc.CardBody([html.H1("Nothing to show yet"), html.P(sentence, id="waiting")]),
-                    className="control-card",
-                ),
+                [
+                    dbc.Card(
+                        dbc.CardBody(
+                            [html.H1("Nothing to show yet"), html.P(sentence, id="waiting")]
+                        ),
+                        className="control-card",
+                    ),
+                    *cards,
+                ],
                 className="waiting",
             ),
             dcc.Interval(id=ids.WAIT, interval=1000),

@@ -22,16 +22,20 @@ import orjson
 from filelock import FileLock, Timeout
 
 from dashboard.errors import DashboardError, ImportFault, InputError, StoreLockedError
-from dashboard.ports import Clock, ImportChoices, ImportProgress, ImportState, SentFile
+from dashboard.ports import (
+    MAX_SENT_BYTES,
+    Clock,
+    ImportChoices,
+    ImportProgress,
+    ImportState,
+    SentFile,
+)
 from dashboard.storage.importers.files import describe, import_files
 from dashboard.storage.importers.predecessor import list_tokens, read_first_bars
 from dashboard.storage.importers.tape import read_top
 from dashboard.storage.schema import StoreKind, identify
 
 log = logging.getLogger(__name__)
-
-MAX_BYTES = 256 << 20
-"""Largest file: the import runs beside the feed and must leave it memory and time."""
 
 ROWS = 8
 """Rows shown of a file."""
@@ -181,9 +185,9 @@ class DiskUploads:
         return place
 
     def _require_room(self, shown: str, size: int) -> None:
-        if size > MAX_BYTES:
+        if size > MAX_SENT_BYTES:
             reason = (
-                f"it has more than the {MAX_BYTES >> 20} MB that a page may send; import it with "
+                f"it has more than the {MAX_SENT_BYTES >> 20} MB that a page may send; import it with "
                 "python -m dashboard import"
             )
             raise ImportFault(shown, None, reason)

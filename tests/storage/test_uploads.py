@@ -14,7 +14,7 @@ import pytest
 from filelock import FileLock
 
 from dashboard.errors import ImportFault, InputError, StoreError, StoreLockedError
-from dashboard.ports import ImportChoices, ImportProgress, ImportState, SentFile
+from dashboard.ports import MAX_SENT_BYTES, ImportChoices, ImportProgress, ImportState, SentFile
 from dashboard.storage import uploads as module
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.importers.files import import_files
@@ -178,7 +178,7 @@ def test_a_sender_that_fails_leaves_nothing(uploads: DiskUploads) -> None:
 
 def test_a_file_that_is_too_large_is_refused_unread(uploads: DiskUploads) -> None:
     with pytest.raises(ImportFault, match="more than the 256 MB that a page may send"):
-        uploads.receive("t.csv", io.BytesIO(), module.MAX_BYTES + 1)
+        uploads.receive("t.csv", io.BytesIO(), MAX_SENT_BYTES + 1)
 
 
 def test_a_disk_without_room_is_told(uploads: DiskUploads, monkeypatch: pytest.MonkeyPatch) -> None:
