@@ -12,6 +12,7 @@ from dash import Dash, html
 from dashboard.bootstrap import create_app
 from dashboard.pages import ids
 from dashboard.pages.texts import URL, Tree, trees
+from tests.fakes import ManualClock
 from tests.stored import DATES, SYMBOL, filled
 
 STORED = {"symbol": SYMBOL, "bar": "1m", "scope": "stored", "session": DATES[0]}
@@ -20,7 +21,8 @@ STORED = {"symbol": SYMBOL, "bar": "1m", "scope": "stored", "session": DATES[0]}
 @pytest.fixture(scope="module")
 def app(tmp_path_factory: pytest.TempPathFactory) -> Dash:
     folder: Path = tmp_path_factory.mktemp("texts")
-    return create_app(filled(folder))
+    # A clock that stands: two answers of one second differ in nothing.
+    return create_app(filled(folder), clock=ManualClock())
 
 
 def ask(app: Dash, **query: str) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Tests of the pages: component trees and plain functions, no browser."""
