@@ -72,6 +72,11 @@
       if (this.active) this.move(true);
     }
 
+    /** The figure of the newest answer's bars has come after them. */
+    onMatch() {
+      if (this.active) this.move(true);
+    }
+
     /** The graph has another size. */
     onResize() {
       if (this.active) this.move(true);

@@ -37,6 +37,7 @@
       this.timings = { full: /** @type {number[]} */ ([]), live: /** @type {number[]} */ ([]) };
       this.painted = { version: 0, tradeSeq: 0, count: 0, lod: 0, view: '', countdown: '' };
       this.appliedAt = 0;
+      this.matched = false; // at the last answer or drawing
       this.fault = ''; // why no answers come, as a sentence
       this.feed = { state: '', ageMs: 0, cause: '' };
       this.pointer = null;
@@ -111,8 +112,11 @@
       all();
     }
 
-    /** Plotly has drawn: when it has taken over another size, as many bars as now fit are shown. */
+    /** Plotly has drawn: the figure of bars that came before it, or in another size. */
     onPlot() {
+      const matches = this.matches();
+      if (matches && !this.matched) this.follow.onMatch();
+      this.matched = matches;
       const { width, height } = this.gd._fullLayout;
       const size = `${width} ${height}`;
       if (size === this.size) return;
@@ -180,6 +184,7 @@
       if (payload.feed) this.onFeed(payload.feed.state, payload.feed.age_ms, payload.feed.cause);
       if (change === CHANGE.LIVE) this.startFlash(touched);
       if (this.gd && !this.stands) this.search();
+      this.matched = this.matches();
       this.follow.onData(before);
       this.schedule(change);
     }

@@ -15,6 +15,7 @@
   const LONGEST_WAIT_MS = 10000;
   const GRACE_MS = 2000; // without an answer for so long, the chart is marked stale
   const MARGIN = 20; // bars beyond the view, at least
+  const PLACES = ['symbol', 'bar', 'session', 'from_date', 'to_date']; // settings that decide what stands where
 
   /**
    * How long to wait after so many failures in a row.
@@ -100,6 +101,8 @@
 
     /** @param {Object<string, string>} view @param {string} text  Another view: what is on its way is of no use any more. */
     changeView(view, text) {
+      // What is in view are positions of the view before: the newest bars are asked for.
+      if (this.viewText && PLACES.some((name) => view[name] !== this.view[name])) this.elsewhere = true;
       this.view = { ...view };
       this.viewText = text;
       this.failures = 0;
@@ -148,7 +151,7 @@
       const { book } = this.layer;
       const query = new URLSearchParams(this.view);
       if (!this.live) query.set('format', 'layer');
-      const visible = this.layer.visible();
+      const visible = this.elsewhere ? null : this.layer.visible();
       const { head } = book;
       const covered = visible && this.window && book.covers(visible[0], visible[1]);
       if (visible && !covered) this.window = windowAround(visible);
@@ -198,6 +201,7 @@
       if (!response.ok) throw new Error(`status ${response.status}`);
       const payload = await response.json();
       if (this.inFlight !== request) return; // of a view that has been left
+      this.elsewhere = false;
       this.onAnswer();
       this.say('');
       this.layer.apply(payload);
