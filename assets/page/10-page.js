@@ -180,7 +180,11 @@
 
   /** Name the day that the live page shows, the newest, among those to choose from. */
   function days(options) {
-    if (!options || !options.length) return nothing();
+    const picker = document.getElementById('{"name":"session","type":"set"}');
+    if (!picker || !options || !options.length) return nothing();
+    // Dash also calls this when a page opens; choosing what is chosen would count as a choice.
+    const offered = new Set([...picker.options].map((option) => option.value));
+    if (options.every(({ value }) => offered.has(value))) return nothing();
     client().set_props({ type: 'set', name: 'session' }, { options, value: options[options.length - 1].value });
     return nothing();
   }
