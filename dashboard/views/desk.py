@@ -255,9 +255,10 @@ class Desk:
             return nothing
         view = self.open(request)
         frame = self.frame(view)
-        self._answered[request.question] = (frame.view, frame.snapshot.generation)
-        while len(self._answered) > QUESTIONS:
-            self._answered.pop(next(iter(self._answered)), None)
+        with self._lock:
+            self._answered[request.question] = (frame.view, frame.snapshot.generation)
+            while len(self._answered) > QUESTIONS:
+                del self._answered[next(iter(self._answered))]
         last = len(frame) - 1
         window = (
             request.first if request.first is not None else max(0, last - SCREENFUL + 1),
