@@ -57,6 +57,8 @@ def start_logging(level: str) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # A line per request would bury what an operator looks for.
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
+    # A browser opens several connections at once; that one waits a moment is no news.
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
 
 
 def _parser() -> argparse.ArgumentParser:
