@@ -176,8 +176,12 @@ class Stores:
         return SqliteHistory(self.path)
 
     @property
+    def board_folder(self) -> Path:
+        return self.folder / "orderflow.board"
+
+    @property
     def board(self) -> DiskcacheBoard:
-        return DiskcacheBoard(self.folder / "orderflow.board")
+        return DiskcacheBoard(self.board_folder)
 
     def begin_at(self, event_ns: int) -> None:
         """Make a store whose data ends at an instant, so that no past is to be written."""

@@ -8,6 +8,7 @@ cycle and its publication, and between their own two reads of board and store.
 from __future__ import annotations
 
 import logging
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -19,13 +20,13 @@ from numpy.testing import assert_array_equal
 from dashboard.domain.aggregate import aggregate
 from dashboard.domain.bars import Bars, BarSpec, bar_fields
 from dashboard.domain.calendar import calendar_sim
-from dashboard.domain.livestate import FeedMode, FeedStatus, LiveState
+from dashboard.domain.livestate import FeedMode, LiveState
 from dashboard.feeds.simulator.feed import SimulatorFeed
 from dashboard.feeds.simulator.market import open_of, require_listing
 from dashboard.ingest.pipeline import Pipeline
 from dashboard.ingest.status import StatusReporter
 from dashboard.live.board import DiskcacheBoard
-from dashboard.ports import Board, Context
+from dashboard.ports import Context
 from dashboard.storage.history import SqliteHistory
 from dashboard.storage.recorder import SqliteRecorder
 from dashboard.views.beat import BeatRequest
@@ -42,37 +43,27 @@ SESSION = 76_000
 BEGIN_NS = open_of(SESSION + 1) - 4 * MINUTE_NS
 
 
-class HookedBoard:
-    """A `Board` that lets others act at two moments that no reader can rule out.
+class HookedBoard(DiskcacheBoard):
+    """The real board, which lets others act at two moments that no reader can rule out.
 
     Attributes:
-        inner: The real board; may be exchanged, as when its folder is deleted.
         before_publish: Called when a cycle is stored but not yet shown.
         after_read: Called when a reader has the state but not yet what the store holds.
     """
 
-    def __init__(self, inner: Board) -> None:
-        self.inner = inner
+    def __init__(self, directory: Path) -> None:
+        super().__init__(directory)
         self.before_publish: Callable[[], None] = _nothing
         self.after_read: Callable[[], None] = _nothing
 
     def publish(self, states: Sequence[LiveState]) -> None:
         self.before_publish()
-        self.inner.publish(states)
+        super().publish(states)
 
     def read(self, symbol: str) -> LiveState | None:
-        state = self.inner.read(symbol)
+        state = super().read(symbol)
         self.after_read()
         return state
-
-    def version(self) -> int:
-        return self.inner.version()
-
-    def publish_status(self, status: FeedStatus) -> None:
-        self.inner.publish_status(status)
-
-    def read_status(self) -> FeedStatus | None:
-        return self.inner.read_status()
 
 
 def _nothing() -> None:
@@ -92,7 +83,7 @@ class Market:
         self.stores.begin_at(BEGIN_NS)
         self.mode = mode
         self.clock = ManualClock(BEGIN_NS)
-        self.board = HookedBoard(self.stores.board)
+        self.board = HookedBoard(self.stores.board_folder)
         self.history = self.stores.history
         self._turning = False
         self.restart()
@@ -108,10 +99,6 @@ class Market:
         )
         self.pipeline.start()
 
-    def lose_board(self, folder: Path) -> None:
-        """Exchange the board by an empty one."""
-        self.board.inner = DiskcacheBoard(folder)
-
     def turn(self, seconds: float) -> None:
         """Let time pass and bring what happened in it to the board; not within another turn."""
         if not self._turning:
@@ -122,7 +109,7 @@ class Market:
 
     def desk(self, hooked: bool = False) -> Desk:
         """Return a desk of another process: of its own it has nothing but the two folders."""
-        board = self.board if hooked else self.board.inner
+        board = self.board if hooked else self.stores.board
         return Desk(Context(SqliteHistory(self.stores.path), board, self.clock))
 
     def rebuilt(self, spec: BarSpec, level: int) -> Bars:
@@ -194,7 +181,7 @@ def market(request: pytest.FixtureRequest, tmp_path: Path) -> Market:
 def test_live_bars_equal_the_bars_rebuilt_from_the_store(market: Market) -> None:
     chance = np.random.default_rng(5)
     desks = [market.desk(), market.desk()]
-    for turn in range(240):
+    for turn in range(180):
         market.turn(float(chance.choice([0.05, 1, 3, 9])))
         if turn == 120:
             market.restart()
@@ -218,9 +205,7 @@ def test_live_bars_equal_the_bars_rebuilt_from_the_store(market: Market) -> None
         assert not stored.is_open
 
 
-def test_a_browser_that_takes_changes_alone_has_the_whole_picture(
-    market: Market, tmp_path: Path
-) -> None:
+def test_a_browser_that_takes_changes_alone_has_the_whole_picture(market: Market) -> None:
     chance = np.random.default_rng(8)
     # Two processes that answer in turn, as gunicorn's workers do.
     desks = [market.desk(hooked=True), market.desk(hooked=True)]
@@ -233,7 +218,7 @@ def test_a_browser_that_takes_changes_alone_has_the_whole_picture(
         return lambda: act() if chance.random() < 0.3 else None
 
     market.board.before_publish = sometimes(look)
-    for turn in range(240):
+    for turn in range(180):
         market.board.after_read = sometimes(lambda: market.turn(0.3))
         market.turn(float(chance.choice([0.05, 0.5, 1, 5])))
         look()
@@ -241,11 +226,11 @@ def test_a_browser_that_takes_changes_alone_has_the_whole_picture(
         market.board.after_read = _nothing
         if turn == 90:
             market.restart()
-        if turn == 150:
-            market.lose_board(tmp_path / "board")
+        if turn == 130:
+            shutil.rmtree(market.stores.board_folder)
             look()
             market.turn(2)
-        if turn % 30 == 0 or turn == 239:
+        if turn % 30 == 0 or turn == 179:
             for client in clients:
                 client.ask(desks[chance.integers(2)])
                 fresh = Client(client.values["bar"])
