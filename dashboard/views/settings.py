@@ -129,4 +129,6 @@ def _open_page(view: ViewSettings, name: str, value: str, path: str) -> Change:
     else:
         kept.pop("from_date", None)
         kept.pop("to_date", None)
+        if view.profile == "all":
+            kept.pop("profile")  # it was the range's
     return Change(href=f"{path}?{urlencode(kept)}")
