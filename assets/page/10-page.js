@@ -10,6 +10,7 @@
   const TELL_MS = 400; // how often, at most, the server is told what is in view
   const LATE_MS = 5000;
   const WRITE_MS = 950;
+  const NARROW_PX = 900; // as in assets/css/20-page.css
   const TRY_MS = 50;
 
   const client = () => window.dash_clientside;
@@ -191,7 +192,9 @@
 
   /** Show or hide the control cards; remembered in this browser. */
   function fold(clicks, folded) {
-    const now = clicks ? !folded : Boolean(folded);
+    // In a narrow window the cards would lie over the chart: there they open when asked for.
+    const first = folded === null || folded === undefined ? window.innerWidth <= NARROW_PX : folded;
+    const now = clicks ? !first : first;
     if (clicks) client().set_props('folded', { data: now });
     // The chart's room changed: Plotly listens to the window alone.
     setTimeout(() => window.dispatchEvent(new Event('resize')), 0);

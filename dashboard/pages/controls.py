@@ -33,7 +33,7 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "profile": {"session": "Session", "visible": "Visible", "all": "Whole range", "off": "Off"},
     "va": {"one-row": "One row", "cbot": "CBOT two-row", "tradingview": "TradingView"},
     "cvd": {"session": "Session", "continuous": "Continuous", "off": "Off"},
-    "ladder": {"fast": "Fast layer", "plotly": "Plotly annotations"},
+    "ladder": {"fast": "Fast layer", "plotly": "Annotations"},
     "palette": {"default": "Green / red", "colour-blind": "Blue / orange"},
     "bands": {"0": "Off", "1": "1 σ", "2": "2 σ", "3": "3 σ"},
 }
@@ -172,7 +172,7 @@ def control_cards(view: ViewSettings, own: Sequence[Any] = ()) -> html.Div:
 
 def card(title: str, mark: str, rows: Sequence[Any]) -> dbc.Card:
     """Return one card of the column, with a small mark at the right of its title."""
-    header = html.Div([html.Span(title), html.Span(mark, className="faint")], className="card-head")
+    header = html.Div([html.Span(title), html.Span(mark, className="mark")], className="card-head")
     return dbc.Card(
         dbc.CardBody([header, *rows]), id=f"card-{title.lower()}", className="control-card"
     )
