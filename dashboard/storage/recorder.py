@@ -8,6 +8,7 @@ price is one fsync per cycle, at most 20 a second.
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -195,7 +196,13 @@ class SqliteRecorder:
         return cleanup.prune_some(self._db, self._path)
 
     def close(self) -> None:
-        """Close the connection; may be called twice."""
+        """Close the connection; may be called twice.
+
+        The log is brought into the file first, where no other writer needs it: who copies the file
+        of a dashboard that was stopped has everything.
+        """
+        with contextlib.suppress(sqlite3.Error):
+            self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._db.close()
 
     def _row(self, query: str, symbol: str) -> tuple[Any, ...] | None:
