@@ -39,12 +39,12 @@ def connect_reader(path: Path) -> sqlite3.Connection:
     if not path.exists():
         raise StoreError(f"The database {path.name} does not exist yet.", log_text=f"no {path}")
     # Even a reader keeps a log's index beside the store, which a read-only folder forbids.
-    mode = "ro&immutable=1" if is_still(path) else "ro"
+    mode = "ro&immutable=1" if _is_still(path) else "ro"
     settings = ("query_only = ON", "cache_size = -8000")
     return _connect(path, mode, settings, timeout=BUSY_TIMEOUT_S)
 
 
-def is_still(path: Path) -> bool:
+def _is_still(path: Path) -> bool:
     """Return whether nothing here can write the store: a closed one in a read-only folder."""
     log = path.with_name(f"{path.name}-wal")
     return not log.exists() and not os.access(path.parent, os.W_OK)

@@ -23,19 +23,23 @@ from dashboard.errors import InstrumentUnknownError
 from dashboard.ports import SessionInfo
 from dashboard.storage import queries
 from dashboard.storage.calendars import calendar_folder, load_calendar
-from dashboard.storage.connection import connect_reader, is_still, reading
+from dashboard.storage.connection import connect_reader, reading
 from dashboard.storage.rows import INSTRUMENT_COLUMNS, instrument_of
 from dashboard.storage.schema import require_ours
 
 
 @dataclass(frozen=True, slots=True)
 class _Connection:
-    """A thread's connection, the process that opened it, and the file that it reads."""
+    """A thread's connection, the process that opened it, and the file that it reads.
+
+    One that was opened in a read-only folder is for one question: while it is open, no connection
+    of its process can write, although the folder may have become writable.
+    """
 
     db: sqlite3.Connection
     pid: int
     file: tuple[int, int]
-    still: bool
+    once: bool
 
 
 class SqliteHistory:
@@ -174,10 +178,14 @@ class SqliteHistory:
     @contextmanager
     def _read(self) -> Iterator[sqlite3.Connection]:
         mine: _Connection | None = getattr(self._local, "mine", None)
-        if mine is None or mine.still or not self._is_current(mine):
+        if mine is None or not self._is_current(mine):
             mine = self._local.mine = self._open(mine)
-        with reading(mine.db, self._path) as db:
-            yield db
+        try:
+            with reading(mine.db, self._path) as db:
+                yield db
+        finally:
+            if mine.once:
+                self.close()
 
     def _is_current(self, mine: _Connection) -> bool:
         # A connection must not be used across a fork: SQLite's locks belong to the process. And a
@@ -190,7 +198,8 @@ class SqliteHistory:
         self._local.mine = None
         require_ours(self._path)
         file = _identity(self._path)
-        return _Connection(connect_reader(self._path), os.getpid(), file, is_still(self._path))
+        once = not os.access(self._path.parent, os.W_OK)
+        return _Connection(connect_reader(self._path), os.getpid(), file, once)
 
 
 def _identity(path: Path) -> tuple[int, int]:

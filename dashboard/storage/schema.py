@@ -35,6 +35,7 @@ from dashboard.errors import (
     StoreReadOnlyError,
 )
 from dashboard.storage.connection import connect_reader, connect_writer, translated, writing
+from dashboard.storage.header import read_start
 
 APPLICATION_ID = 0x4F464C57
 """Stands in byte 68 of the file: "OFLW"."""
@@ -240,8 +241,7 @@ def restored_file(path: Path) -> Path:
 def identify(path: Path) -> StoreKind:
     """Tell whose file this is, from its header and, for a foreign one, its table names."""
     try:
-        with path.open("rb") as stream:
-            header = stream.read(_HEADER_BYTES)
+        header = read_start(path, _HEADER_BYTES)
     except FileNotFoundError:
         return StoreKind.MISSING
     except OSError as error:
@@ -342,8 +342,7 @@ def _was_ours(path: Path) -> bool:
     must be zeros, as a failed disk leaves them, under a name that we have once prepared.
     """
     try:
-        with path.open("rb") as stream:
-            start = stream.read(_PAGE_BYTES)
+        start = read_start(path, _PAGE_BYTES)
     except OSError:
         return False
     if b"CREATE TABLE ingest_state" in start and b"\0" in start:  # no dump as text
