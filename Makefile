@@ -1,6 +1,7 @@
 # make run    start the dashboard            make lint     every check but the tests
 # make test   every check and test           make format   put the code into its form
 # make bench  the table of speeds            make clean    remove what these left behind
+# make safety   kills, full disks, locks, damage: what is stored stays
 # make bench-truth   how true inferred trades are, written to docs/TRUTH.md
 #
 # pip is used as this machine has set it up: no address is named here.
@@ -16,13 +17,16 @@ PIP := -m pip install --quiet --quiet --disable-pip-version-check
 RUN := .venv/bin/python
 TEST := .venv-test/bin/python
 
-.PHONY: run test browser bench bench-truth pictures lint format coverage clean
+.PHONY: run test browser safety bench bench-truth pictures lint format coverage clean
 
 run: .venv/.stamp
 	@exec $(RUN) app.py
 
 test: .venv-test/.stamp browser lint
 	@$(TEST) -m pytest -q $(ARGS)
+
+safety: .venv-test/.stamp
+	@$(TEST) -m pytest -q tests/safety --long $(ARGS)
 
 bench: .venv-test/.stamp browser
 	@$(TEST) benchmarks/run.py $(ARGS)
