@@ -172,7 +172,9 @@ def control_cards(view: ViewSettings, own: Sequence[Any] = ()) -> html.Div:
 
 def card(title: str, mark: str, rows: Sequence[Any]) -> dbc.Card:
     """Return one card of the column, with a small mark at the right of its title."""
-    header = html.Div([html.Span(title), html.Span(mark, className="card-mark")], className="card-head")
+    header = html.Div(
+        [html.Span(title), html.Span(mark, className="card-mark")], className="card-head"
+    )
     return dbc.Card(
         dbc.CardBody([header, *rows]), id=f"card-{title.lower()}", className="control-card"
     )

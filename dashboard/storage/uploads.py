@@ -187,8 +187,8 @@ class DiskUploads:
     def _require_room(self, shown: str, size: int) -> None:
         if size > MAX_SENT_BYTES:
             reason = (
-                f"it has more than the {MAX_SENT_BYTES >> 20} MB that a page may send; import it with "
-                "python -m dashboard import"
+                f"it has more than the {MAX_SENT_BYTES >> 20} MB that a page may send; import it "
+                "with python -m dashboard import"
             )
             raise ImportFault(shown, None, reason)
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)

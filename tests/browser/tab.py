@@ -288,7 +288,7 @@ class Tab:
     def choose(self, name: str, value: str) -> None:
         """Set a control of a card as a person does: click, select, or type and Enter."""
         from selenium.webdriver.common.keys import Keys  # noqa: PLC0415 - test extra only
-        from selenium.webdriver.support.ui import Select  # noqa: PLC0415 - test extra only
+        from selenium.webdriver.support.select import Select  # noqa: PLC0415 - likewise
 
         element = self.control(name)
         if element.tag_name == "select":

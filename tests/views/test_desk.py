@@ -81,7 +81,7 @@ def asked_again(desk: Desk, request: BeatRequest) -> BeatRequest:
 def test_a_beat_without_news_does_not_look_at_the_store(
     desk: Desk, market: Market, history: CountingHistory, bar: str
 ) -> None:
-    request = asked_again(desk, replace(BEAT, values=BEAT.values | {"bar": bar}))
+    request = asked_again(desk, replace(BEAT, values=dict(BEAT.values) | {"bar": bar}))
     history.reads = 0
     for _ in range(5):
         assert desk.beat(request).body is None
@@ -91,7 +91,7 @@ def test_a_beat_without_news_does_not_look_at_the_store(
     assert body is not None
     assert (body["complete"], body["bars"]["x"]) == (False, [body["live"]])
     # A store that was exchanged under the same board version is news too.
-    request = asked_again(desk, replace(BEAT, values=BEAT.values | {"bar": bar}))
+    request = asked_again(desk, replace(BEAT, values=dict(BEAT.values) | {"bar": bar}))
     market.store.generation += 1
     again = desk.beat(request).body
     assert again is not None
@@ -119,14 +119,16 @@ def test_caches_stay_bounded(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(module, "FRAMES", 3)
     monkeypatch.setattr(module, "QUESTIONS", 4)
     for size in range(10, 20):
-        asked_again(desk, replace(BEAT, values=BEAT.values | {"bar": f"{size}t"}))
+        asked_again(desk, replace(BEAT, values=dict(BEAT.values) | {"bar": f"{size}t"}))
     assert len(desk._frames) == 3
     assert len(desk._answered) == 4
 
 
 def test_viewers_who_differ_in_looks_alone_share_the_bars(desk: Desk) -> None:
     plain = asked_again(desk, BEAT)
-    other = replace(plain, values=plain.values | {"palette": "colour-blind", "numbers": "off"})
+    other = replace(
+        plain, values=dict(plain.values) | {"palette": "colour-blind", "numbers": "off"}
+    )
     # The same cells stand for both: nothing new to tell to whoever only paints otherwise.
     assert desk.beat(other).body is None
 
@@ -134,7 +136,7 @@ def test_viewers_who_differ_in_looks_alone_share_the_bars(desk: Desk) -> None:
 def test_viewers_never_change_what_others_see(desk: Desk) -> None:
     first = desk.beat(BEAT).body
     for more in ({"level": "0.1"}, {"ratio": "1.5"}, {"unit": "qty"}, {"cvd": "continuous"}):
-        other = desk.beat(replace(BEAT, values=BEAT.values | more)).body
+        other = desk.beat(replace(BEAT, values=dict(BEAT.values) | more)).body
         assert other is not None
         assert first is not None
         assert other["view"] != first["view"]
