@@ -77,7 +77,7 @@
     if (!full || !full.xaxis || !full.yaxis || !full.xaxis._length || !full.yaxis._length) return null;
     const meta = full.meta || {};
     const kinds = meta.panes || { yaxis2: 'cvd' };
-    const panes = Object.keys(kinds).filter((name) => full[name] && full[name]._length && !full[name].overlaying);
+    const panes = Object.keys(kinds).filter((name) => full[name] && full[name].visible !== false && full[name]._length && !full[name].overlaying);
     const { xaxis } = full;
     const right = xaxis._offset + xaxis._length;
     return {

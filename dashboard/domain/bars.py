@@ -256,8 +256,9 @@ class Bars:
         columns: dict[str, Any] = {
             n: np.concatenate([getattr(b, n) for b in bars]) for n in BAR_COLUMNS + LEVEL_COLUMNS
         }
-        levels = np.concatenate([np.diff(b.offsets) for b in bars])
-        columns["offsets"] = np.concatenate([np.zeros(1, np.int64), np.cumsum(levels)])
+        ends = np.cumsum([len(b.level_price) for b in bars])
+        shifted = [b.offsets[1:] + end for b, end in zip(bars[1:], ends[:-1], strict=True)]
+        columns["offsets"] = np.concatenate([bars[0].offsets, *shifted])
         return replace(bars[0], **columns)
 
     @property
@@ -289,9 +290,14 @@ class Bars:
         return self.level_bid + self.level_ask + self.level_unknown
 
     @property
+    def level_counts(self) -> I64:
+        """Number of levels of each bar, shape (B,)."""
+        return self.offsets[1:] - self.offsets[:-1]
+
+    @property
     def level_bar(self) -> I64:
         """Index of the bar that owns each level, shape (L,)."""
-        return np.repeat(np.arange(len(self)), np.diff(self.offsets))
+        return np.repeat(np.arange(len(self)), self.level_counts)
 
     def take(self, start: int, stop: int) -> Bars:
         """Return bars start..stop-1 (a contiguous range, like a slice without negative indices)."""
@@ -306,7 +312,7 @@ class Bars:
     def select(self, index: NDArray[Any]) -> Bars:
         """Return the bars of a boolean mask or an index array, in that order, with their levels."""
         rows = np.arange(len(self))[index]
-        counts = np.diff(self.offsets)[rows]
+        counts = self.level_counts[rows]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(counts)])
         # Level j of the result is as far behind its bar's first level as it was in the source.
         levels = np.arange(offsets[-1]) + np.repeat(self.offsets[rows] - offsets[:-1], counts)

@@ -55,7 +55,7 @@ def sum_levels(level: I64, runs: I64, columns: Sequence[I64]) -> tuple[I64, I64,
         used, cell, counts = np.unique(cell, return_inverse=True, return_counts=True)
         sums = [_sum_cells(cell, column, len(used)) for column in columns]
     offsets = np.concatenate([np.zeros(1, np.int64), np.searchsorted(used, ends)])
-    return offsets, used - np.repeat(shift, np.diff(offsets)), counts, sums
+    return offsets, used - np.repeat(shift, offsets[1:] - offsets[:-1]), counts, sums
 
 
 def _sum_cells(cell: I64, column: I64, size: int) -> I64:

@@ -103,7 +103,7 @@ def diagonal_imbalances(bars: Bars, rule: ImbalanceRule) -> tuple[BOOL, BOOL]:
     Source: formulas.md 5 (V2, V3, V3b).
     """
     inner = np.ones(len(bars.level_price), dtype=np.bool_)
-    inner[bars.offsets[:-1][np.diff(bars.offsets) > 0]] = False
+    inner[bars.offsets[:-1][bars.level_counts > 0]] = False
     # Entry i is about levels i - 1 and i of one bar.
     pair = np.flatnonzero(inner)
     adjacent = bars.level_price[pair] - bars.level_price[pair - 1] == bars.level_size
@@ -179,9 +179,13 @@ def stacked_levels(bars: Bars, flags: BOOL, length: int) -> BOOL:
 def _runs(bars: Bars, flags: BOOL, length: int) -> tuple[I64, I64]:
     """Return the flat indices of the first and last level of each run of `length` or more."""
     index = np.flatnonzero(flags)
-    joined = np.diff(index) == 1
-    joined &= np.diff(bars.level_bar[index]) == 0
-    joined &= np.diff(bars.level_price[index]) == bars.level_size
+    if len(index) < length:
+        return index[:0], index[:0]
+    owner = np.searchsorted(bars.offsets, index, side="right")
+    price = bars.level_price[index]
+    joined = index[1:] - index[:-1] == 1
+    joined &= owner[1:] == owner[:-1]
+    joined &= price[1:] - price[:-1] == bars.level_size
     first = index[np.concatenate(([True], ~joined))[: len(index)]]
     last = index[np.concatenate((~joined, [True]))[: len(index)]]
     whole = last - first + 1 >= length

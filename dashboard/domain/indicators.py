@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dashboard.domain.bars import Bars
+from dashboard.domain.merge import run_lengths
 
 I64 = NDArray[np.int64]
 I8 = NDArray[np.int8]
@@ -49,7 +50,7 @@ def cvd_candles(bars: Bars, *, continuous: bool = False) -> CvdCandles:
     if not continuous:
         first = _session_starts(bars)
         carried = (close - delta)[first]
-        close = close - np.repeat(carried, np.diff(first, append=len(bars)))
+        close = close - np.repeat(carried, run_lengths(first, len(bars)))
     start = close - delta
     high = np.maximum(start + bars.max_delta, np.maximum(start, close))
     low = np.minimum(start + bars.min_delta, np.minimum(start, close))
@@ -78,7 +79,7 @@ def session_vwap(bars: Bars) -> tuple[F64, F64]:
         base = int(bars.vwap_ref[part][traded][0]) if traded.any() else 0
         shift = bars.vwap_ref[part] - base
         weight = np.cumsum(volume[part])
-        first = np.cumsum(_exact(bars.vwap_m1[part]) + _exact(shift) * volume[part])
+        first = _exact_sums(bars.vwap_m1[part], shift, volume[part])
         offset = shift.astype(np.float64)
         second = np.cumsum(
             bars.vwap_m2[part] + offset * (2.0 * bars.vwap_m1[part] + offset * volume[part])
@@ -154,6 +155,19 @@ def _sum_since(delta: I64, marked: NDArray[np.bool_]) -> I64:
     return since
 
 
+def _exact_sums(moment: I64, shift: I64, volume: I64) -> NDArray[Any]:
+    """Return the running sums of ``moment + shift * volume``, exact at any size."""
+    most = _largest(moment) + _largest(shift) * _largest(volume)
+    if most * len(moment) < 1 << 63:
+        return np.cumsum(moment + shift * volume)
+    return np.cumsum(_exact(moment) + _exact(shift) * volume)
+
+
+def _largest(column: I64) -> int:
+    """Return the largest absolute value of a column that is not empty."""
+    return max(int(column.max()), -int(column.min()))
+
+
 def _exact(column: I64) -> NDArray[Any]:
     """Return a column of Python integers: a session's sums may leave 64 bits, a bar's do not."""
     return column.astype(object)
@@ -169,8 +183,9 @@ def _ratio(numerator: NDArray[Any], denominator: NDArray[Any]) -> F64:
 
 def _session_starts(bars: Bars) -> I64:
     """Return the index of each session's first bar."""
-    changed = np.diff(bars.session_ns) != 0
-    return np.flatnonzero(np.concatenate(([True], changed))[: len(bars)])
+    changed = np.ones(len(bars), np.bool_)
+    changed[1:] = bars.session_ns[1:] != bars.session_ns[:-1]
+    return np.flatnonzero(changed)
 
 
 def _sessions(bars: Bars) -> Iterator[slice]:

@@ -37,7 +37,7 @@ def merge(a: Bars, b: Bars) -> Bars:
         return b
     if not len(b):
         return a
-    origin = a.origin.join(b.origin)
+    origin = a.origin if a.origin == b.origin else a.origin.join(b.origin)
     # Only the bars of `a` that lie among those of `b` can change: live, that is the open one.
     keys, ends = a.keys, b.keys[[0, -1]]
     start = int(np.searchsorted(keys, ends[0], side="left"))
@@ -106,9 +106,9 @@ def find_runs(keys: I64) -> I64:
 
 def run_lengths(first: I64, count: int) -> I64:
     """Return the lengths of runs that begin at `first` and fill `count` rows."""
-    lengths = np.empty_like(first)
-    np.subtract(first[1:], first[:-1], out=lengths[:-1])
-    lengths[-1] = count - first[-1]
+    lengths = np.full_like(first, count)
+    lengths[:-1] = first[1:]
+    lengths -= first
     return lengths
 
 

@@ -101,7 +101,7 @@ def abbreviated(value: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """Return a length of time as a person says it: ``0.3 s``, ``12 s``, ``2 min``, ``1 h 05 min``.
+    """Return a length of time as a person says it: ``0.3 s``, ``2 min``, ``1 h 05 min``, ``3 d``.
 
     Rounded down, so that an age never sounds older than it is; below zero counts as zero.
     """
@@ -113,7 +113,9 @@ def duration(seconds: float) -> str:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 2 * 86_400:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    return f"{whole // 86_400} d"
 
 
 def countdown(seconds: float) -> str:

@@ -108,6 +108,7 @@ def build_payload(
         "scale": _scale(frame),
         "total": len(frame),
         "first": first,
+        "date": _date(frame, first),
         "live": len(frame) - 1 if snapshot.is_open else None,
         "live_end_ms": int(frame.bars.end_ns[-1]) // _MS if snapshot.is_open and is_time else None,
         "bars": _bar_columns(frame, index),
@@ -286,6 +287,14 @@ def _scale(frame: ViewFrame) -> dict[str, Any]:
         "unit": "lots" if frame.lots else "qty",
         "anchor": frame.bars.origin.level_anchor,
     }
+
+
+def _date(frame: ViewFrame, first: int) -> str:
+    """Return the date of a bar's session, which its own session's first bar carries."""
+    session = frame.bars.session_ns
+    if not len(session):
+        return ""
+    return frame.date[int(np.searchsorted(session, session[first]))]
 
 
 def _zones(frame: ViewFrame, first: int, last: int) -> list[dict[str, Any]]:

@@ -154,9 +154,15 @@ def day_picker(model: PageModel) -> dbc.Select:
     shown = settings.session or next(reversed(days), "")
     if settings.from_date or settings.to_date:
         ends = (settings.from_date or min(days), settings.to_date or max(days))
-        days = {RANGE: " – ".join(days.get(date, date) for date in ends)} | days
+        days = {RANGE: range_text(*(days.get(date, date) for date in ends))} | days
         shown = RANGE
     return dbc.Select(id=ids.setting("session"), options=controls.options(days), value=shown)
+
+
+def range_text(first: str, last: str) -> str:
+    """Return two dates as one short text: ``10 – 11 Sep``, ``30 Aug – 2 Sep``."""
+    day, _, month = first.partition(" ")
+    return f"{day if month == last.partition(' ')[2] else first} – {last}"
 
 
 def badge(mode: str) -> str:

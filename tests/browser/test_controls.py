@@ -61,6 +61,16 @@ def texts(tab: Tab) -> set[str]:
     return set(found)
 
 
+def texts_at(tab: Tab, region: str) -> list[str]:
+    """Texts of one region of the layer, in painting order."""
+    found: list[str] = tab.js(
+        "return orderflow.picture().texts.filter((t) => t.region === arguments[0])"
+        ".map((t) => t.text)",
+        region,
+    )
+    return found
+
+
 def pill(tab: Tab, name: str) -> str:
     """Text of the pill of a name at the price axis, "" when there is none."""
     return next((text for text in texts(tab) if text.startswith(f"{name} ")), "")
@@ -388,7 +398,8 @@ def check_cvd(tab: Tab, desk: Desk) -> None:
     height = tab.js(PRICE_PANE)
     tab.choose("cvd", "off")
     tab.wait(f"({PRICE_PANE.removeprefix('return ')}) > args[0] + 40", 10, height)
-    tab.wait("document.querySelector('.js-plotly-plot')._fullLayout.yaxis2.visible === false")
+    has_painted(tab, "!p.boxes.concat(p.lines).some((b) => b.region === 'panes')")
+    assert len([t for t in texts_at(tab, "names") if t == "CVD"]) == 1  # the table's row alone
 
 
 NEWEST_CVD = (

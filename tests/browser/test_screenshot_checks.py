@@ -123,7 +123,12 @@ def tab_pane(tab: Tab) -> tuple[float, float]:
 
 def check_pixels(tab: Tab) -> None:
     """What the layer says of its cells is on the canvas."""
-    cells = [c for c in tab.cells() if not c["marks"] and c.get("bidFill")]
+    top, bottom = tab_pane(tab)
+    cells = [
+        c
+        for c in tab.cells()
+        if not c["marks"] and c["numbers"] and top < c["box"][1] < bottom - c["box"][3]
+    ]
     assert len(cells) > 10
     for cell in cells[:: max(1, len(cells) // 12)]:
         left, top, _, height = cell["box"]
@@ -203,9 +208,16 @@ STATES: dict[str, dict[str, Any]] = {
 }
 
 
+# What must be within reach in any window.
+REACHABLE = """const ids = ['.segmented', '[id*=level-quick]', '#fold', '.pages a', '#mode'];
+return ids.filter((s) => { const b = document.querySelector(s).getBoundingClientRect();
+    return !(b.width && b.left >= 0 && b.right <= innerWidth && b.bottom <= innerHeight); });"""
+
+
 @pytest.mark.parametrize("name", STATES)
 def test_no_state_of_the_page_is_cut_or_unreadable(tab: Tab, name: str) -> None:
     tab.open(**STATES[name])
+    assert tab.js(REACHABLE) == []
     check_texts(tab)
     tab.screenshot(f"state-{name}")
     assert tab.complaints() == []

@@ -118,6 +118,8 @@ def test_an_abbreviation_is_right_to_half_a_percent(value: int) -> None:
         (59.9, "59 s"),
         (125, "2 min"),
         (3960, "1 h 06 min"),
+        (172_799, "47 h 59 min"),
+        (172_800, "2 d"),
     ],
 )
 def test_durations(seconds: float, text: str) -> None:

@@ -36,8 +36,8 @@ from tests.figures.samples import (
 
 FIELDS = {
     "schema", "view", "figure", "version", "trade_seq", "receive_ms", "complete", "symbol", "bar",
-    "mode", "estimated", "scale", "total", "first", "live", "live_end_ms", "bars", "cells", "zones",
-    "tags", "rows", "row_names", "last", "min_volume", "feed",
+    "mode", "estimated", "scale", "total", "first", "date", "live", "live_end_ms", "bars", "cells",
+    "zones", "tags", "rows", "row_names", "last", "min_volume", "feed",
 }  # fmt: skip
 BAR_FIELDS = {
     "x", "ver", "label", "date", "start_ms", "end_ms", "o", "h", "l", "c", "vol", "bid", "ask",
