@@ -41,9 +41,10 @@ def test_rows_regroup_before_detail_drops(tab: Tab) -> None:
     fine = tab.state()["scale"]["level"]
     box = tab.chart_box()
     gutter = box["left"] + box["width"] - 30
-    tab.wheel((gutter, box["top"] + 250), 6)  # over the price axis: prices alone
+    for _ in range(4):  # over the price axis: prices alone, one step an event
+        tab.wheel((gutter, box["top"] + 250), 1)
     tab.wait("orderflow.state().scale.level > args[0]", 10, fine)
-    tab.wait("orderflow.state().rowPx >= 11 && orderflow.state().lod === 1")
+    tab.wait("orderflow.state().rowPx >= 14 && orderflow.state().lod === 1")
     tab.wait(
         "document.querySelector('[id*=level-quick]').selectedOptions[0].innerText"
         ".startsWith('Level ' + (orderflow.state().scale.level / 100).toFixed(2))"
