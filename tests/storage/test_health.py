@@ -222,15 +222,15 @@ def test_a_disk_without_a_log_or_locks_is_refused(
 @pytest.mark.parametrize(
     ("folder", "program"),
     [
-        ("/home/a/Dropbox/trading", "Dropbox"),
+        ("/srv/a/Dropbox/trading", "Dropbox"),
         ("/Users/a/Dropbox (Personal)/data", "Dropbox"),
         ("/Users/a/Library/CloudStorage/GoogleDrive-a@b.c/My Drive", "Google Drive"),
         ("/Users/a/Library/CloudStorage/Other/x", "a cloud service"),
         ("/Users/a/Library/Mobile Documents/x", "iCloud"),
         ("/mnt/c/Users/a/OneDrive - Company/x", "OneDrive"),
-        ("/home/a/Nextcloud", "Nextcloud"),
-        ("/home/a/dropboxes/data", ""),
-        ("/home/a/data", ""),
+        ("/srv/a/Nextcloud", "Nextcloud"),
+        ("/srv/a/dropboxes/data", ""),
+        ("/srv/a/data", ""),
     ],
 )
 def test_folders_that_a_program_copies_are_known_by_name(folder: str, program: str) -> None:
