@@ -192,7 +192,7 @@ class FakeHistory:
             confirmed=about.confirmed,
             tick_size=instrument.tick_size,
             lot_size=instrument.lot_size,
-            origin=BarOrigin(interval_s=60),
+            origin=bars.origin if len(bars) else BarOrigin(interval_s=60),
             level_size=instrument.tick_size,
             label=about.label,
         )

@@ -241,9 +241,11 @@ class SeriesCache:
 
     def _base_interval(self, key: SeriesKey) -> int:
         """Return the length in seconds of the range's base bars (60 when none are stored yet)."""
-        first = key.first_session or None
-        sample = self._history.read_bars(key.symbol, first, first)
-        return sample.origin.interval_s or 60 if len(sample) else 60
+        # The session's row says it: its bars are read once, by the series.
+        stored = self._history.sessions(key.symbol)
+        origins = (s.origin for s in stored if s.session_ns >= key.first_session)
+        first = next(origins, None)
+        return first.interval_s or 60 if first is not None else 60
 
     def _require_trades(self, key: SeriesKey) -> None:
         """Refuse a recipe that needs raw trades where a session of the range has none."""
